@@ -1,0 +1,37 @@
+import type { RangeSet } from '@fleetlog/shared/util';
+import type { GatewayStatus } from '@fleetlog/shared/topics';
+
+/** What ingest knows of one stream's sequences: the base of deduplication, acknowledgement and `fleetlog gaps`. */
+export interface HeldSequences {
+  gateway: string;
+  epoch: string;
+  stream: string;
+  /** Sequences that the log holds durably, gap records included. */
+  held: RangeSet;
+}
+
+export interface GatewayPresence {
+  gateway: string;
+  connected: boolean;
+  /** When the last batch or status came, µs. */
+  lastSeenUs: number;
+  /** As last published; survives a restart of the cloud. */
+  status: GatewayStatus | undefined;
+}
+
+/** Counters of ingest since its start. */
+export interface IngestCounters {
+  batches: number;
+  records: number;
+  bytes: number;
+  duplicates: number;
+  /** Refused messages by error code. */
+  refused: Record<string, number>;
+}
+
+/** Read side of ingest, for the API. */
+export interface Fleet {
+  held(filter?: { gateway?: string; stream?: string }): AsyncIterable<HeldSequences>;
+  presence(): GatewayPresence[];
+  readonly counters: Readonly<IngestCounters>;
+}

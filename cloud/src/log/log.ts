@@ -1,0 +1,55 @@
+/** A batch in the log. */
+export interface LogEntry {
+  partition: number;
+  offset: number;
+  /** When the cloud appended it, µs since the Unix epoch. */
+  receiveTimeUs: number;
+  /** The batch as the gateway sent it (format v1). */
+  bytes: Uint8Array;
+}
+
+export interface LogAppend {
+  partition: number;
+  receiveTimeUs: number;
+  bytes: Uint8Array;
+}
+
+/** Facts that change in the same write as an append, so that neither is there without the other. */
+export interface LogNote {
+  key: string;
+  value: Uint8Array;
+}
+
+export interface PartitionEnds {
+  partition: number;
+  /** First offset that is kept. */
+  first: number;
+  /** Offset that the next append will get. */
+  next: number;
+}
+
+/**
+ * The log: append, read from offset, find offset by time, trim, follow the tail. Offsets of a partition ascend without
+ * holes and are never given twice, also after a trim or a crash.
+ */
+export interface Log extends AsyncDisposable {
+  readonly partitionCount: number;
+  /** A gateway's batches are all in one partition. */
+  partitionOf(gateway: string): number;
+  /** All or nothing; durable when it resolves. Returns the offsets in the order given. */
+  append(entries: readonly LogAppend[], notes?: readonly LogNote[]): Promise<number[]>;
+  /** Entries from `offset` on, to the end as it is now or `limit`. */
+  read(partition: number, offset: number, options?: { limit?: number }): AsyncIterable<LogEntry>;
+  /** Single entries by offset, in the order asked for; undefined where trimmed. */
+  get(partition: number, offsets: readonly number[]): Promise<(LogEntry | undefined)[]>;
+  /** First offset whose receive time is at or after `timeUs`; `next` where there is none. */
+  offsetAt(partition: number, timeUs: number): Promise<number>;
+  /** Forgets what is before `offset`. */
+  trim(partition: number, offset: number): Promise<void>;
+  /** Entries from `offset` on, and then each new one as it becomes durable, until the signal aborts. */
+  follow(partition: number, offset: number, signal: AbortSignal): AsyncIterable<LogEntry>;
+  ends(): PartitionEnds[];
+  notes(prefix: string): AsyncIterable<LogNote>;
+  note(key: string): Promise<Uint8Array | undefined>;
+  diskBytes(): Promise<number>;
+}

@@ -1,0 +1,46 @@
+import type { RangeSet } from '@fleetlog/shared/util';
+import type { StreamKind } from '@fleetlog/shared/batch';
+import type { BatchSink } from '../sources/source.js';
+
+/** A batch in the buffer, numbered, as it goes over the wire. */
+export interface BufferedBatch {
+  stream: string;
+  sequence: number;
+  lastSequence: number;
+  bytes: Uint8Array;
+}
+
+/** What the buffer holds of a stream. */
+export interface BufferedStream {
+  stream: string;
+  kind: StreamKind;
+  /** First sequence that the cloud hasn't acknowledged. */
+  first: number;
+  /** Sequence after the last durable one: what may be sent is `first … durableNext - 1`. */
+  durableNext: number;
+  /** Sequence that the next batch will get. */
+  next: number;
+  /** Bytes of batches held. */
+  bytes: number;
+  /** Batches that the cloud refused for good; kept aside, not sent again. */
+  refused: number;
+}
+
+/** The gateway's durable queue of batches, from source to acknowledgement. */
+export interface GatewayBuffer extends BatchSink, AsyncDisposable {
+  /** One life of this folder. */
+  readonly epoch: string;
+  streams(): BufferedStream[];
+  /** Where the stream's source goes on; undefined at its first start. */
+  position(stream: string): Promise<Uint8Array | undefined>;
+  /** Durable batches from `sequence` on, ascending, at most `limit`; skips what is acknowledged. */
+  read(stream: string, sequence: number, limit: number): Promise<BufferedBatch[]>;
+  /** The cloud holds these durably: they are forgotten here. */
+  acknowledge(stream: string, held: RangeSet): Promise<void>;
+  /** The cloud will never take this one: moved aside with the reason. */
+  refuse(stream: string, sequence: number, reason: string): Promise<void>;
+  /** Resolves at the next time that more became durable. */
+  moreDurable(signal: AbortSignal): Promise<void>;
+  /** Everything that was put is durable when it resolves. */
+  flush(): Promise<void>;
+}

@@ -1,0 +1,3 @@
+export * from './types.js';
+export * from './envelope.js';
+export { checkCborShape } from './cbor-shape.js';

@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs';
+import { Value } from 'typebox/value';
+import type { Static, TSchema } from 'typebox';
+import { parseDocument } from 'yaml';
+import { FleetlogError, systemCode } from '../errors/index.js';
+
+/** Reads a YAML file into plain values. Errors: FLEETLOG_CONFIG with file, line and what is wrong. */
+export function readYaml(path: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    const why =
+      systemCode(cause) === 'ENOENT' ? "doesn't exist" : `can't be read (${systemCode(cause) ?? 'error'})`;
+    throw new FleetlogError('FLEETLOG_CONFIG', `The configuration ${path} ${why}.`, { cause });
+  }
+  const document = parseDocument(text, { prettyErrors: true });
+  const [error] = document.errors;
+  if (error) {
+    throw new FleetlogError('FLEETLOG_CONFIG', `${path} isn't YAML: ${error.message.split('\n')[0]}`);
+  }
+  return document.toJS() as unknown;
+}
+
+/**
+ * Checks a configuration against its schema and fills the defaults in. Unknown keys, missing keys, wrong units and
+ * impossible ranges are refused, each with the path of its key. Errors: FLEETLOG_CONFIG.
+ */
+export function checkConfig<T extends TSchema>(schema: T, value: unknown, source: string): Static<T> {
+  const filled = Value.Default(schema, Value.Clone(value ?? {}));
+  const complaints: string[] = [];
+  for (const error of Value.Errors(schema, filled)) {
+    const text = complaint(schema, error as unknown as ValidationError);
+    if (text && !complaints.includes(text)) complaints.push(text);
+    if (complaints.length === 8) break;
+  }
+  if (complaints.length > 0) {
+    throw new FleetlogError('FLEETLOG_CONFIG', `${source}: ${complaints.join('; ')}.`);
+  }
+  return filled as Static<T>;
+}
+
+interface ValidationError {
+  keyword: string;
+  instancePath: string;
+  schemaPath: string;
+  message: string;
+  params: Record<string, unknown>;
+}
+
+function complaint(schema: TSchema, error: ValidationError): string | undefined {
+  const path = keyPath(error.instancePath);
+  const { params } = error;
+  switch (error.keyword) {
+    case 'additionalProperties':
+    case 'unevaluatedProperties': {
+      const keys = (params['additionalProperties'] ?? params['unevaluatedProperties'] ?? []) as string[];
+      return keys.map((key) => `unknown key "${path ? `${path}.` : ''}${key}"`).join('; ');
+    }
+    case 'required': {
+      const keys = params['requiredProperties'] as string[];
+      return keys.map((key) => `missing key "${path ? `${path}.` : ''}${key}"`).join('; ');
+    }
+    case 'boolean':
+      return undefined; // the twin of additionalProperties
+    default: {
+      const unit = unitAt(schema, error.schemaPath);
+      return `"${path || 'the whole'}" ${unit ? `must be a ${unit}` : error.message}`;
+    }
+  }
+}
+
+const keyPath = (pointer: string): string =>
+  pointer
+    .split('/')
+    .slice(1)
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
+    .join('.');
+
+/** The `unit` note of the schema that an error points into. */
+function unitAt(schema: TSchema, schemaPath: string): string | undefined {
+  let at: unknown = schema;
+  for (const part of schemaPath.replace(/^#?\/?/, '').split('/')) {
+    if (typeof at !== 'object' || at === null) return undefined;
+    if (part in at) at = (at as Record<string, unknown>)[part];
+  }
+  return typeof at === 'object' && at !== null ? ((at as { unit?: string }).unit ?? undefined) : undefined;
+}

@@ -1,0 +1,232 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FleetlogError, systemCode } from '../errors/index.js';
+import { loadRocksDb, type NativeDatabase } from './binding.js';
+import type { KeyRange, OrderedStore, ScanOptions, StoreEntry, StoreOperation } from './store.js';
+import { WalSync } from './wal-sync.js';
+
+export interface RocksDbOptions {
+  /** Folder, made where it is missing. One process at a time. */
+  path: string;
+  /** What people know this folder as, for the sentence that says it is in use. */
+  purpose: string;
+  /** Memory for writes before they go to a table file; large saves disk writes where data are soon trimmed. */
+  writeBufferBytes?: number;
+  /** Values of at least this size live in blob files of their own, which compaction doesn't rewrite; 0 is off. */
+  blobBytesMin?: number;
+  /** Open table files at most; bounds memory. */
+  openFilesMax?: number;
+}
+
+/** Opens a store. Errors: FLEETLOG_LOCKED, FLEETLOG_STORE, FLEETLOG_STORE_FULL, FLEETLOG_PLATFORM. */
+export async function openRocksDb(options: RocksDbOptions): Promise<OrderedStore> {
+  const RocksDb = loadRocksDb();
+  const {
+    path,
+    purpose,
+    writeBufferBytes = 16 * 1024 * 1024,
+    blobBytesMin = 0,
+    openFilesMax = 256,
+  } = options;
+  try {
+    await mkdir(path, { recursive: true });
+    await removeOldInfoLogs(path);
+  } catch (cause) {
+    throw openError(path, purpose, cause);
+  }
+  const db = new RocksDb(path, {
+    writeBufferSize: writeBufferBytes,
+    maxWriteBufferNumber: 2,
+    enableBlobFiles: blobBytesMin > 0,
+    minBlobSize: blobBytesMin,
+    blobFileSize: blobBytesMin > 0 ? 256 * 1024 * 1024 : 0,
+    maxBackgroundJobs: 2,
+    maxOpenFiles: openFilesMax,
+    maxFileOpeningThreads: 2,
+    skipStatsUpdateOnOpen: true,
+    avoidFlushDuringShutdown: true, // the write-ahead log has it; a clean end need not cost a table file
+  });
+  try {
+    await db.ready();
+  } catch (cause) {
+    throw openError(path, purpose, cause);
+  }
+  return new RocksDbStore(db, path);
+}
+
+/** RocksDB keeps up to 1000 info logs and adds one at each start. */
+async function removeOldInfoLogs(path: string): Promise<void> {
+  for (const name of await readdir(path)) {
+    if (name.startsWith('LOG.old.')) await rm(join(path, name), { force: true });
+  }
+}
+
+function openError(path: string, purpose: string, cause: unknown): FleetlogError {
+  const text = describe(cause);
+  if (/lock/i.test(text)) {
+    return new FleetlogError(
+      'FLEETLOG_LOCKED',
+      `The ${purpose} ${path} is in use by another process; stop that one or choose another folder.`,
+      { cause },
+    );
+  }
+  const code = systemCode(cause);
+  if (code === 'ENOSPC') {
+    return new FleetlogError('FLEETLOG_STORE_FULL', `No space left on the disk of the ${purpose} ${path}.`, {
+      cause,
+    });
+  }
+  if (code === 'EACCES' || code === 'EROFS' || code === 'ENOTDIR' || code === 'EEXIST') {
+    return new FleetlogError(
+      'FLEETLOG_CONFIG',
+      `The ${purpose} ${path} can't be used (${code}); choose a folder that this user may write.`,
+      { cause },
+    );
+  }
+  return new FleetlogError('FLEETLOG_STORE', `The ${purpose} ${path} doesn't open: ${text}`, { cause });
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+}
+
+class RocksDbStore implements OrderedStore {
+  private readonly wal: WalSync;
+  private closing: Promise<void> | undefined;
+  private scans = new Set<AbortController>();
+  private flushBeforeSync = false;
+
+  constructor(
+    private readonly db: NativeDatabase,
+    private readonly path: string,
+  ) {
+    this.wal = new WalSync(path, async () => (await db.currentWalFile()).path);
+  }
+
+  async get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    this.checkOpen();
+    try {
+      return (await this.db.get(key)) ?? undefined;
+    } catch (cause) {
+      throw this.failure('read', cause);
+    }
+  }
+
+  async getMany(keys: Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    this.checkOpen();
+    if (keys.length === 0) return [];
+    const batch = this.db.read({ capacity: keys.length });
+    try {
+      const reads = keys.map((key) => batch.get(key));
+      batch.tryFlush();
+      const results = await Promise.allSettled(reads);
+      return results.map((result) => {
+        if (result.status === 'rejected') throw this.failure('read', result.reason);
+        return result.value ?? undefined;
+      });
+    } finally {
+      batch.destroy();
+    }
+  }
+
+  async *entries(range: KeyRange, options: ScanOptions = {}): AsyncIterable<StoreEntry> {
+    this.checkOpen();
+    const { reverse = false, limit = Infinity, keysOnly = false, prefetch = 64 } = options;
+    const scan = new AbortController();
+    this.scans.add(scan);
+    try {
+      const capacity = Math.max(1, Math.min(prefetch, limit));
+      for await (const { key, value } of this.db.iterator(range, {
+        reverse,
+        limit,
+        values: !keysOnly,
+        capacity,
+      })) {
+        yield { key, value: value ?? empty };
+        if (scan.signal.aborted) {
+          throw new FleetlogError('FLEETLOG_INTERRUPTED', `The store ${this.path} was closed during a read.`);
+        }
+      }
+    } catch (cause) {
+      if (cause instanceof FleetlogError) throw cause;
+      throw this.failure('read', cause);
+    } finally {
+      this.scans.delete(scan);
+    }
+  }
+
+  async write(operations: readonly StoreOperation[]): Promise<void> {
+    this.checkOpen();
+    if (operations.length === 0) return;
+    const batch = this.db.write({ capacity: operations.length });
+    try {
+      for (const operation of operations) {
+        if (operation.type === 'put') batch.tryPut(operation.key, operation.value);
+        else if (operation.type === 'delete') batch.tryDelete(operation.key);
+        else batch.tryDeleteRange(operation.gte, operation.lt);
+      }
+      await batch.flush();
+    } catch (cause) {
+      throw this.failure('write', cause);
+    } finally {
+      batch.destroy();
+    }
+  }
+
+  async sync(): Promise<void> {
+    this.checkOpen();
+    try {
+      if (this.flushBeforeSync) {
+        await this.db.flush();
+        this.flushBeforeSync = false;
+      }
+      await this.wal.sync();
+    } catch (cause) {
+      this.flushBeforeSync = true;
+      const text = describe(cause);
+      throw new FleetlogError('FLEETLOG_SYNC', `Sync of ${this.path} failed: ${text}`, { cause });
+    }
+  }
+
+  async diskBytes(): Promise<number> {
+    this.checkOpen();
+    const names = [
+      'rocksdb.total-sst-files-size',
+      'rocksdb.total-blob-file-size',
+      'rocksdb.cur-size-all-mem-tables',
+    ];
+    let bytes = 0;
+    for (const name of names) bytes += Number(await this.db.getProperty(name)) || 0;
+    return bytes;
+  }
+
+  close(): Promise<void> {
+    return (this.closing ??= this.closeOnce());
+  }
+
+  private async closeOnce(): Promise<void> {
+    for (const scan of this.scans) scan.abort();
+    await this.wal.close();
+    await this.db.close({ force: true });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  private checkOpen(): void {
+    if (this.closing) throw new FleetlogError('FLEETLOG_INTERRUPTED', `The store ${this.path} is closed.`);
+  }
+
+  private failure(what: 'read' | 'write', cause: unknown): FleetlogError {
+    const full = systemCode(cause) === 'ENOSPC' || /no space left/i.test(describe(cause));
+    return full
+      ? new FleetlogError('FLEETLOG_STORE_FULL', `No space left on the disk of ${this.path}.`, { cause })
+      : new FleetlogError('FLEETLOG_STORE', `A ${what} of ${this.path} failed: ${describe(cause)}`, {
+          cause,
+        });
+  }
+}
+
+const empty = new Uint8Array(0);

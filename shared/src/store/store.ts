@@ -1,0 +1,50 @@
+/**
+ * An ordered map of bytes to bytes on disk, with atomic writes and an explicit barrier for durability.
+ *
+ * `write` returns when the change is visible and survives the death of the process; only what was written before a
+ * `sync` that resolved survives the loss of power. Buffers that are passed in must not be changed until the call
+ * resolves; buffers that come out belong to the caller.
+ */
+export interface OrderedStore extends AsyncDisposable {
+  get(key: Uint8Array): Promise<Uint8Array | undefined>;
+  /** Several at once, in the order asked for. */
+  getMany(keys: Uint8Array[]): Promise<(Uint8Array | undefined)[]>;
+  /** Entries in the order of keys (bytewise). Ends early where the consumer stops. */
+  entries(range: KeyRange, options?: ScanOptions): AsyncIterable<StoreEntry>;
+  /** All or nothing. Errors: FLEETLOG_STORE_FULL, FLEETLOG_STORE. */
+  write(operations: readonly StoreOperation[]): Promise<void>;
+  /**
+   * Makes all that was written before durable. After a failed sync the next one first flushes everything that is in
+   * memory, since a disk that failed once may call a later sync of the same pages good (see `shared/decisions`).
+   * Errors: FLEETLOG_SYNC.
+   */
+  sync(): Promise<void>;
+  /** Bytes on disk, about. */
+  diskBytes(): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** `gte` inclusive, `lt` exclusive. */
+export interface KeyRange {
+  gte: Uint8Array;
+  lt: Uint8Array;
+}
+
+export interface ScanOptions {
+  reverse?: boolean;
+  limit?: number;
+  /** Only keys are read; values come as empty arrays. */
+  keysOnly?: boolean;
+  /** Entries fetched per crossing into the store; more is faster and holds more memory. */
+  prefetch?: number;
+}
+
+export interface StoreEntry {
+  key: Uint8Array;
+  value: Uint8Array;
+}
+
+export type StoreOperation =
+  | { type: 'put'; key: Uint8Array; value: Uint8Array }
+  | { type: 'delete'; key: Uint8Array }
+  | { type: 'delete-range'; gte: Uint8Array; lt: Uint8Array };

@@ -1,0 +1,3 @@
+export * from './clock.js';
+export * from './ranges.js';
+export * from './deferred.js';
