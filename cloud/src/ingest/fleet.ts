@@ -8,6 +8,8 @@ export interface HeldSequences {
   stream: string;
   /** Sequences that the log holds durably, gap records included. */
   held: RangeSet;
+  /** Sequence behind the last that the gateway ever announced for this epoch in a status, where it did. */
+  announcedNext?: number | undefined;
 }
 
 export interface GatewayPresence {

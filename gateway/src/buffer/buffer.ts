@@ -20,8 +20,15 @@ export interface BufferedStream {
   durableNext: number;
   /** Sequence that the next batch will get. */
   next: number;
-  /** Bytes of batches held. */
+  /** Batches held, durable or not yet; those that were acknowledged out of order are gone. */
+  batches: number;
+  /** Records in the batches held. */
+  records: number;
+  /** Bytes of the batches held. */
   bytes: number;
+  /** Records and bytes of all batches that were put since the epoch began. */
+  recordsPut: number;
+  bytesPut: number;
   /** Batches that the cloud refused for good; kept aside, not sent again. */
   refused: number;
 }
@@ -31,7 +38,7 @@ export interface GatewayBuffer extends BatchSink, AsyncDisposable {
   /** One life of this folder. */
   readonly epoch: string;
   streams(): BufferedStream[];
-  /** Where the stream's source goes on; undefined at its first start. */
+  /** Where the stream's source goes on behind the last batch that was put; undefined at its first start. */
   position(stream: string): Promise<Uint8Array | undefined>;
   /** Durable batches from `sequence` on, ascending, at most `limit`; skips what is acknowledged. */
   read(stream: string, sequence: number, limit: number): Promise<BufferedBatch[]>;
@@ -41,6 +48,6 @@ export interface GatewayBuffer extends BatchSink, AsyncDisposable {
   refuse(stream: string, sequence: number, reason: string): Promise<void>;
   /** Resolves at the next time that more became durable. */
   moreDurable(signal: AbortSignal): Promise<void>;
-  /** Everything that was put is durable when it resolves. */
+  /** Everything that was put is durable, and everything acknowledged is forgotten on disk, when it resolves. */
   flush(): Promise<void>;
 }

@@ -105,7 +105,11 @@ export const limits = {
   recordsMax: 1 << 20,
   /** One text line, bytes. */
   lineBytesMax: 1024 * 1024,
+  /** Channels of a `samples` stream. */
   channelsMax: 4096,
+  /** Attributes of one event. */
+  eventAttributesMax: 64,
+  gapDetailCharsMax: 1024,
 } as const;
 
 const gatewayPattern = /^[a-z0-9][a-z0-9-]{0,62}$/;

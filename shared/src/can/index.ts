@@ -1,1 +1,5 @@
 export * from './frames.js';
+export * from './codec/index.js';
+export { CandumpParser } from './candump.js';
+export { CandumpFormatter } from './candump-format.js';
+export { CANDUMP_LINE_BYTES_MAX, lineReason, lineResult, type LineResult } from './candump-grammar.js';

@@ -1,4 +1,4 @@
-import { Decoder, Encoder } from 'cbor-x';
+import { decodePlain, encodePlain, integer, wholeNumber } from '../batch/plain-cbor.js';
 import { isGatewayId, isLifeId, isStreamName } from '../batch/types.js';
 import { FleetlogError } from '../errors/index.js';
 
@@ -64,54 +64,100 @@ export interface GatewayStatus {
   };
 }
 
-const encoder = new Encoder({ useRecords: false, variableMapSize: true, tagUint8Array: false });
-const decoder = new Decoder({ useRecords: false, mapsAsObjects: true });
+/** Writes a message for its topic. */
+export const encodeMessage = (message: Ack | GatewayStatus): Uint8Array => encodePlain(withIntegers(message));
 
-export const encodeMessage = (message: Ack | GatewayStatus): Uint8Array => encoder.encode(message);
-
-export function decodeAck(bytes: Uint8Array): Ack {
-  const ack = decodeMap(bytes);
-  if (!isLifeId(ack.epoch) || !isObject(ack.streams)) throw malformed('acknowledgement');
-  for (const [stream, entry] of Object.entries(ack.streams)) {
-    if (!isStreamName(stream) || !isObject(entry) || !isIntegers(entry.held)) {
-      throw malformed('acknowledgement');
-    }
-  }
-  return ack as unknown as Ack;
+/** Large whole numbers as CBOR integers, absent fields left out. */
+function withIntegers(value: unknown): unknown {
+  if (typeof value === 'number') return integer(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(withIntegers);
+  const fields = Object.entries(value).filter(([, field]) => field !== undefined);
+  return new Map(fields.map(([name, field]) => [name, withIntegers(field)]));
 }
 
+/** Reads and checks every field; unknown ones are ignored. Errors: FLEETLOG_MESSAGE_MALFORMED. */
+export function decodeAck(bytes: Uint8Array): Ack {
+  const ack = decodeMap(bytes, 'acknowledgement');
+  const epoch = ack.get('epoch');
+  if (!isLifeId(epoch)) throw malformed('acknowledgement');
+  const streams: Ack['streams'] = {};
+  for (const [stream, fields] of entriesByStream(ack, 'acknowledgement')) {
+    const held = naturals(fields.get('held'));
+    if (!held || !areRanges(held)) throw malformed('acknowledgement');
+    streams[stream] = { held };
+    const refused = fields.get('refused');
+    if (refused === undefined) continue;
+    if (!Array.isArray(refused)) throw malformed('acknowledgement');
+    streams[stream].refused = refused.map(readRefused);
+  }
+  return { epoch, streams };
+}
+
+function readRefused(fields: unknown): RefusedBatch {
+  if (!(fields instanceof Map)) throw malformed('acknowledgement');
+  const [sequence] = naturals([fields.get('sequence')]) ?? [];
+  const code: unknown = fields.get('code');
+  const reason: unknown = fields.get('reason');
+  if (sequence === undefined || !isText(code, 64) || !isText(reason, 1024))
+    throw malformed('acknowledgement');
+  return { sequence, code, reason };
+}
+
+/** Reads and checks every field; unknown ones are ignored. Errors: FLEETLOG_MESSAGE_MALFORMED. */
 export function decodeStatus(bytes: Uint8Array): GatewayStatus {
-  const status = decodeMap(bytes);
-  if (typeof status.connected !== 'boolean' || !isLifeId(status.epoch) || !isObject(status.streams)) {
+  const status = decodeMap(bytes, 'status');
+  const connected = status.get('connected');
+  const epoch = status.get('epoch');
+  const version = status.get('version');
+  const timeUs = wholeNumber(status.get('timeUs'));
+  if (typeof connected !== 'boolean' || !isLifeId(epoch) || !isText(version, 64) || timeUs === undefined) {
     throw malformed('status');
   }
-  for (const [stream, entry] of Object.entries(status.streams)) {
-    if (!isStreamName(stream) || !isObject(entry) || !isIntegers([entry.first, entry.next])) {
-      throw malformed('status');
-    }
+  const streams: GatewayStatus['streams'] = {};
+  for (const [stream, fields] of entriesByStream(status, 'status')) {
+    const kind = fields.get('kind');
+    const numbers = naturals(['first', 'next', 'bytes', 'discarded'].map((name) => fields.get(name)));
+    if (!isText(kind, 64) || !numbers) throw malformed('status');
+    const [first, next, bytes, discarded] = numbers;
+    streams[stream] = { kind, first, next, bytes, discarded };
   }
-  return status as unknown as GatewayStatus;
+  return { connected, epoch, version, timeUs, streams };
 }
+
+type Fields = ReadonlyMap<unknown, unknown>;
 
 const messageBytesMax = 256 * 1024;
 
-function decodeMap(bytes: Uint8Array): Record<string, unknown> {
-  if (bytes.length > messageBytesMax) throw malformed('message');
-  let value: unknown;
-  try {
-    value = decoder.decode(bytes);
-  } catch (cause) {
-    throw malformed('message', cause);
-  }
-  if (!isObject(value)) throw malformed('message');
+function decodeMap(bytes: Uint8Array, what: string): Fields {
+  const value =
+    bytes.length <= messageBytesMax ? decodePlain(bytes, { depthMax: 5, itemsMax: 65_536 }) : undefined;
+  if (!(value instanceof Map)) throw malformed(what);
   return value;
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+function* entriesByStream(message: Fields, what: string): Generator<[string, Fields]> {
+  const streams = message.get('streams');
+  if (!(streams instanceof Map)) throw malformed(what);
+  for (const [stream, fields] of streams as Fields) {
+    if (!isStreamName(stream) || !(fields instanceof Map)) throw malformed(what);
+    yield [stream, fields];
+  }
+}
 
-const isIntegers = (value: unknown): value is number[] =>
-  Array.isArray(value) && value.every((v) => Number.isSafeInteger(v) && (v as number) >= 0);
+/** Whole numbers from 0 on; undefined where any isn't one. */
+function naturals(values: unknown): number[] | undefined {
+  if (!Array.isArray(values)) return undefined;
+  const numbers = values.map((value) => wholeNumber(value) ?? -1);
+  return numbers.every((number) => number >= 0) ? numbers : undefined;
+}
 
-const malformed = (what: string, cause?: unknown): FleetlogError =>
-  new FleetlogError('FLEETLOG_MESSAGE_MALFORMED', `The ${what} isn't one of this protocol.`, { cause });
+/** Ascending, disjoint, with a hole between each and the next: what `RangeSet.fromFlat` takes. */
+const areRanges = (flat: readonly number[]): boolean =>
+  flat.length % 2 === 0 && flat.every((bound, i) => i === 0 || bound >= flat[i - 1] + (i % 2 === 0 ? 2 : 0));
+
+const isText = (value: unknown, charsMax: number): value is string =>
+  typeof value === 'string' && value.length <= charsMax;
+
+const malformed = (what: string): FleetlogError =>
+  new FleetlogError('FLEETLOG_MESSAGE_MALFORMED', `This isn't a message of this protocol: wrong ${what}.`);

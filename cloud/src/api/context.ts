@@ -1,0 +1,60 @@
+import type { FastifyReply } from 'fastify';
+import type { Logger } from '@fleetlog/shared/log';
+import type { Clock } from '@fleetlog/shared/util';
+import type { Index } from '../index/index.js';
+import type { Fleet } from '../ingest/fleet.js';
+import type { Log } from '../log/log.js';
+import type { Slots } from './slots.js';
+
+/** Limits of the API; a request over one is refused or cut off, and says so. */
+export interface ApiLimits {
+  exportsMax: number;
+  tailsMax: number;
+  /** Longest path and query, bytes. */
+  urlBytesMax: number;
+  /** A client that takes nothing for so long is dropped. */
+  idleMs: number;
+  heartbeatMs: number;
+  /** A read waits so long for the index to see all that was acknowledged before it. */
+  catchUpMs: number;
+}
+
+export const defaultLimits: ApiLimits = {
+  exportsMax: 8,
+  tailsMax: 64,
+  urlBytesMax: 4096,
+  idleMs: 60_000,
+  heartbeatMs: 10_000,
+  catchUpMs: 10_000,
+};
+
+/** What the routes work with. */
+export interface ApiContext {
+  log: Log;
+  index: Index;
+  fleet: Fleet;
+  logger: Logger;
+  clock: Clock;
+  version: string;
+  limits: ApiLimits;
+  exports: Slots;
+  tails: Slots;
+  startedUs: number;
+}
+
+/** Says how many batches the answer may lack, where the index didn't catch up in time. */
+export const lagHeader = 'fleetlog-index-lag';
+
+/** "Acknowledged" implies "visible": waits until the index has seen what is in the log now. */
+export async function catchUp({ index, limits }: ApiContext, reply: FastifyReply): Promise<void> {
+  const timeout = new AbortController();
+  const timer = setTimeout(() => timeout.abort(new Error('the index is behind')), limits.catchUpMs);
+  try {
+    await index.caughtUp(timeout.signal);
+  } catch (error) {
+    if (!timeout.signal.aborted) throw error;
+    void reply.header(lagHeader, String(index.lag()));
+  } finally {
+    clearTimeout(timer);
+  }
+}

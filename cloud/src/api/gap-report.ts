@@ -1,0 +1,115 @@
+import type { GapRecord, Index, StreamFilter } from '../index/index.js';
+import type { Fleet } from '../ingest/fleet.js';
+import { bufferedStreams, heldSequences, streamName } from './buffered.js';
+
+/**
+ * Why a range of sequences isn't in the log:
+ *
+ * - explained: a gap record tells the cause
+ * - pending: the gateway has it in its buffer, by its last status
+ * - missing: nobody knows
+ */
+export type GapState = 'explained' | 'pending' | 'missing';
+
+export interface GapRow {
+  gateway: string;
+  stream: string;
+  epoch: string;
+  /** Sequences, both inclusive. */
+  first: number;
+  last: number;
+  state: GapState;
+  /** Of explained gaps. */
+  record?: GapRecord;
+}
+
+export interface GapReport {
+  rows: GapRow[];
+  /** True where there were more rows than are listed; the sums count all. */
+  truncated: boolean;
+  streams: number;
+  /** Batches of data in the log. */
+  held: number;
+  /** Batches by state. */
+  batches: Record<GapState, number>;
+}
+
+/**
+ * Accounts for every sequence from 0 to the highest that is known of each gateway, stream and epoch: held ones, those
+ * that a gap record stands for, and the rest.
+ */
+export async function gapReport(
+  index: Pick<Index, 'gaps'>,
+  fleet: Fleet,
+  filter: StreamFilter,
+): Promise<GapReport> {
+  const report = new ReportBuilder();
+  // Statuses first: what a gateway forgot before its status was held by then, so it is in what is read after it.
+  const buffered = bufferedStreams(fleet, filter);
+  const silent = new Map(buffered);
+
+  for await (const sequences of heldSequences(fleet, filter)) {
+    const { gateway, stream, epoch, held, announcedNext = 0 } = sequences;
+    const name = streamName(sequences);
+    const current = buffered.get(name)?.epoch === epoch ? buffered.get(name) : undefined;
+    if (current) silent.delete(name);
+    report.addHeld(name, held.size);
+    const end = Math.max((held.max ?? -1) + 1, announcedNext, current?.next ?? 0);
+    for (const [first, last] of held.holes(0, end - 1)) {
+      report.addHole({ gateway, stream, epoch, first, last }, current?.first);
+    }
+  }
+  for (const [name, { gateway, stream, epoch, first, next }] of silent) {
+    report.addHeld(name, 0);
+    if (next > 0) report.addHole({ gateway, stream, epoch, first: 0, last: next - 1 }, first);
+  }
+  for await (const gap of index.gaps(filter)) report.addExplained(gap);
+  return report.build();
+}
+
+const rowsMax = 10_000;
+
+class ReportBuilder {
+  private readonly rows: GapRow[] = [];
+  private truncated = false;
+  private held = 0;
+  private readonly streams = new Set<string>();
+  private readonly batches: Record<GapState, number> = { explained: 0, pending: 0, missing: 0 };
+
+  addHeld(name: string, batches: number): void {
+    this.streams.add(name);
+    this.held += batches;
+  }
+
+  /** `buffered` is the first sequence that the gateway still has; undefined where the epoch isn't its current one. */
+  addHole(hole: Omit<GapRow, 'state'>, buffered = Infinity): void {
+    if (hole.first < buffered) this.add({ ...hole, last: Math.min(hole.last, buffered - 1), state: 'missing' });
+    if (hole.last >= buffered) this.add({ ...hole, first: Math.max(hole.first, buffered), state: 'pending' });
+  }
+
+  addExplained(record: GapRecord): void {
+    const { gateway, stream, epoch, first, last } = record;
+    this.add({ gateway, stream, epoch, first, last, state: 'explained', record });
+    this.held -= last - first + 1; // held as a record, not as data
+  }
+
+  build(): GapReport {
+    const { rows, truncated, held, batches } = this;
+    rows.sort(
+      (a, b) =>
+        compare(a.gateway, b.gateway) ||
+        compare(a.stream, b.stream) ||
+        compare(a.epoch, b.epoch) ||
+        a.first - b.first,
+    );
+    return { rows, truncated, streams: this.streams.size, held, batches };
+  }
+
+  private add(row: GapRow): void {
+    this.batches[row.state] += row.last - row.first + 1;
+    if (this.rows.length < rowsMax) this.rows.push(row);
+    else this.truncated = true;
+  }
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -1,0 +1,132 @@
+import { Type } from 'typebox';
+import { formats } from '../export/formats.js';
+import { tailFormats } from './tail-format.js';
+
+/*
+ * What the API takes and gives; the OpenAPI document is made of these. Times that go out are ISO 8601 in UTC with µs.
+ */
+const Name = (description: string) => Type.String({ minLength: 1, maxLength: 63, description });
+const Moment = (description: string) => Type.String({ minLength: 1, maxLength: 64, description });
+const choice = (names: readonly string[], description: string) =>
+  Type.String({ enum: [...names], description });
+const Time = Type.String({ format: 'date-time' });
+const Count = Type.Integer({ minimum: 0 });
+const times = 'ISO 8601 (UTC where no zone is given), Unix seconds with decimals, -15m, now.';
+
+export const NoQuery = Type.Object({}, { additionalProperties: false });
+
+export const StreamQuery = Type.Object(
+  { gateway: Type.Optional(Name('Only this gateway.')), stream: Type.Optional(Name('Only this stream.')) },
+  { additionalProperties: false },
+);
+
+export const ExportQuery = Type.Object(
+  {
+    gateway: Name('Gateway.'),
+    stream: Name('Stream.'),
+    from: Type.Optional(Moment(`First event time, inclusive. ${times}`)),
+    to: Type.Optional(Moment('Last event time, exclusive.')),
+    format: choice(Object.keys(formats), 'Must fit the kind of the stream.'),
+  },
+  { additionalProperties: false },
+);
+
+export const TailQuery = Type.Object(
+  {
+    gateway: Type.Optional(Name('Only this gateway.')),
+    stream: Type.Optional(Name('Only this stream.')),
+    from: Type.Optional(Moment(`Begin with what the cloud received at or after this. ${times} Without it: now.`)),
+    format: Type.Optional(choice(tailFormats, 'ndjson where not given.')),
+  },
+  { additionalProperties: false },
+);
+
+export const ErrorBody = Type.Object({
+  code: Type.String({ description: 'Stable: FLEETLOG_…' }),
+  message: Type.String({ description: 'For people; says what to do.' }),
+});
+
+export const GatewaysBody = Type.Object({
+  gateways: Type.Array(
+    Type.Object({
+      gateway: Type.String(),
+      connected: Type.Boolean(),
+      lastSeen: Type.Optional(Time),
+      epoch: Type.Optional(Type.String()),
+      version: Type.Optional(Type.String()),
+      streams: Count,
+      batches: Count,
+      records: Count,
+      bytes: Count,
+      pendingBatches: Count,
+      bufferBytes: Count,
+      firstTime: Type.Optional(Time),
+      lastTime: Type.Optional(Time),
+    }),
+  ),
+});
+
+export const StreamsBody = Type.Object({
+  streams: Type.Array(
+    Type.Object({
+      gateway: Type.String(),
+      stream: Type.String(),
+      kind: Type.String(),
+      firstTime: Type.Optional(Time),
+      lastTime: Type.Optional(Time),
+      batches: Count,
+      records: Count,
+      bytes: Count,
+      bytesPerRecord: Type.Optional(Type.Number()),
+      pendingBatches: Count,
+      lastReceiveTime: Type.Optional(Time),
+      secondsSinceReceive: Type.Optional(Type.Number()),
+    }),
+  ),
+});
+
+const sums = Type.Object({ explained: Count, pending: Count, missing: Count });
+
+export const GapsBody = Type.Object({
+  gaps: Type.Array(
+    Type.Object({
+      gateway: Type.String(),
+      stream: Type.String(),
+      epoch: Type.String(),
+      first: Count,
+      last: Count,
+      state: Type.String({ enum: ['explained', 'pending', 'missing'] }),
+      cause: Type.Optional(Type.String()),
+      detail: Type.Optional(Type.String()),
+      records: Type.Optional(Type.Integer({ minimum: -1, description: '-1 where nobody knows.' })),
+      firstTime: Type.Optional(Time),
+      lastTime: Type.Optional(Time),
+    }),
+  ),
+  truncated: Type.Boolean({ description: 'There are more rows than are listed; the sums count all.' }),
+  streams: Count,
+  heldBatches: Count,
+  batches: sums,
+});
+
+export const StatusBody = Type.Object({
+  version: Type.String(),
+  uptimeSeconds: Type.Number(),
+  rssBytes: Count,
+  gateways: Type.Object({ known: Count, connected: Count }),
+  ingest: Type.Object({
+    batches: Count,
+    records: Count,
+    bytes: Count,
+    duplicates: Count,
+    refused: Type.Record(Type.String(), Count),
+  }),
+  log: Type.Object({
+    bytes: Count,
+    partitions: Type.Array(Type.Object({ partition: Count, first: Count, next: Count })),
+  }),
+  index: Type.Object({ lagBatches: Count, skippedBatches: Count, bytes: Count }),
+  running: Type.Object({ exports: Count, tails: Count }),
+});
+
+export const HealthBody = Type.Object({ status: Type.Literal('ok') });

@@ -1,0 +1,110 @@
+import swagger from '@fastify/swagger';
+import fastify from 'fastify';
+import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
+import type { Logger } from '@fleetlog/shared/log';
+import type { Clock } from '@fleetlog/shared/util';
+import type { Index } from '../index/index.js';
+import type { Fleet } from '../ingest/fleet.js';
+import type { Log } from '../log/log.js';
+import { defaultLimits, type ApiContext, type ApiLimits } from './context.js';
+import { handleErrors } from './errors.js';
+import { listRoutes } from './list-routes.js';
+import { readRoutes } from './read-routes.js';
+import { Slots } from './slots.js';
+import { stateRoutes } from './state-routes.js';
+
+export interface ApiOptions {
+  host: string;
+  /** 0 takes a free one. */
+  port: number;
+  log: Log;
+  index: Index;
+  fleet: Fleet;
+  logger: Logger;
+  clock: Clock;
+  version: string;
+  limits?: Partial<ApiLimits>;
+}
+
+export interface Api {
+  url: string;
+  host: string;
+  port: number;
+  /** Ends at once: answers under way are cut off, which their clients see. */
+  close(): Promise<void>;
+}
+
+/** Serves the HTTP API. Errors: FLEETLOG_PORT_TAKEN, FLEETLOG_CONFIG for an address that isn't ours. */
+export async function startApi(options: ApiOptions): Promise<Api> {
+  const { host, port, log, index, fleet, logger, clock, version } = options;
+  const limits = { ...defaultLimits, ...options.limits };
+  const context: ApiContext = {
+    log,
+    index,
+    fleet,
+    logger,
+    clock,
+    version,
+    limits,
+    exports: new Slots('exports', limits.exportsMax),
+    tails: new Slots('tails', limits.tailsMax),
+    startedUs: clock.monotonicUs(),
+  };
+  const app = fastify({
+    logger: false,
+    exposeHeadRoutes: false,
+    forceCloseConnections: true,
+    requestTimeout: 10_000,
+    bodyLimit: 1024,
+    http: { maxHeaderSize: limits.urlBytesMax + 8192 },
+    ajv: { customOptions: { removeAdditional: false } },
+  });
+  app.addHook('onRequest', async ({ url }) => {
+    if (url.length > limits.urlBytesMax) {
+      throw new FleetlogError('FLEETLOG_USAGE', `The URL is over ${limits.urlBytesMax} characters.`);
+    }
+  });
+  handleErrors(app, logger);
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Fleetlog', version, description: 'Reads what a fleet has recorded.' },
+    },
+  });
+  listRoutes(app, context);
+  readRoutes(app, context);
+  stateRoutes(app, context);
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    await app.close();
+    throw listenError(host, port, error);
+  }
+  const address = app.addresses()[0];
+  const urlHost = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+  return {
+    url: `http://${urlHost}:${address.port}`,
+    host: address.address,
+    port: address.port,
+    close: () => app.close(),
+  };
+}
+
+function listenError(host: string, port: number, cause: unknown): unknown {
+  const code = systemCode(cause);
+  if (code === 'EADDRINUSE') {
+    return new FleetlogError(
+      'FLEETLOG_PORT_TAKEN',
+      `Port ${port} of ${host} is in use by another program; stop that one or choose another with --http.`,
+      { cause },
+    );
+  }
+  if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+    return new FleetlogError(
+      'FLEETLOG_CONFIG',
+      `The API can't listen on ${host}:${port} (${code}); choose another address with --http.`,
+      { cause },
+    );
+  }
+  return cause;
+}

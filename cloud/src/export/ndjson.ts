@@ -1,0 +1,111 @@
+import { streamKinds, type EventRecord, type Samples, type TextLines } from '@fleetlog/shared/batch';
+import {
+  CAN_EFF_FLAG,
+  CAN_EFF_MASK,
+  CAN_ERR_FLAG,
+  CAN_RTR_FLAG,
+  CAN_SFF_MASK,
+  FRAME_BRS,
+  FRAME_ESI,
+  FRAME_FD,
+  FRAME_RX,
+  FRAME_TX,
+  type CanFrames,
+} from '@fleetlog/shared/can';
+import type { Formatter } from './formatter.js';
+import { isoMicros } from './iso-time.js';
+import type { Records } from './records.js';
+
+/**
+ * One JSON object per record and line. Each has `time`, ISO 8601 in UTC with µs. By kind:
+ *
+ * - can: `bus`, `id` (hex, 3 digits, or 8 for 29-bit identifiers and error frames), `data` (hex), and where they hold
+ *   `remote`, `error`, `fd`, `brs`, `esi` (true), `dlc` (remote frames; classic frames with a reserved code),
+ *   `direction` (`rx`, `tx`)
+ * - lines: `text` without its line end, or `base64` where it isn't UTF-8
+ * - samples: one field per channel in `values`; 64-bit integers as numbers; what isn't finite as null
+ * - events: `type`, `attributes`
+ */
+export class NdjsonFormatter implements Formatter {
+  readonly kinds = streamKinds;
+  private readonly head: string;
+
+  /** `fields` come first in each object. */
+  constructor(fields: Record<string, string> = {}) {
+    const text = JSON.stringify(fields).slice(1, -1);
+    this.head = text ? `{${text},"time":"` : '{"time":"';
+  }
+
+  format(records: Records, from: number, to: number): Uint8Array {
+    const { columns } = records;
+    let text = '';
+    for (let i = from; i < to; i++) {
+      text += `${this.head}${isoMicros(columns.baseTimeUs + columns.timeOffsetUs[i])}",${fieldsOf(records, i)}}\n`;
+    }
+    return Buffer.from(text);
+  }
+}
+
+/** The fields of a record behind its time, as JSON without braces. */
+function fieldsOf(records: Records, index: number): string {
+  switch (records.kind) {
+    case 'can':
+      return frameFields(records.columns, index);
+    case 'lines':
+      return lineFields(records.columns, index);
+    case 'samples':
+      return sampleFields(records.columns, index);
+    case 'events':
+      return eventFields(records.columns.events[index]);
+  }
+}
+
+function frameFields(frames: CanFrames, index: number): string {
+  const id = frames.id[index];
+  const flags = frames.flags[index];
+  const dlc = frames.dlc[index];
+  const isLong = (id & (CAN_EFF_FLAG | CAN_ERR_FLAG)) !== 0;
+  const number = isLong ? id & (CAN_ERR_FLAG | CAN_EFF_MASK) : id & CAN_SFF_MASK;
+  const hexId = (number >>> 0).toString(16).toUpperCase().padStart(isLong ? 8 : 3, '0');
+  const { data, dataStart } = frames;
+  const bytes = Buffer.from(data.buffer, data.byteOffset + dataStart[index], dataStart[index + 1] - dataStart[index]);
+  let text = `"bus":${JSON.stringify(frames.buses[frames.bus[index]])},"id":"${hexId}","data":"${bytes.toString('hex').toUpperCase()}"`;
+  if (id & CAN_ERR_FLAG) text += ',"error":true';
+  if (id & CAN_RTR_FLAG) text += `,"remote":true,"dlc":${dlc}`;
+  else if (flags & FRAME_FD) text += ',"fd":true';
+  else if (dlc > 8) text += `,"dlc":${dlc}`;
+  if (flags & FRAME_FD && flags & FRAME_BRS) text += ',"brs":true';
+  if (flags & FRAME_FD && flags & FRAME_ESI) text += ',"esi":true';
+  if (flags & (FRAME_RX | FRAME_TX)) text += `,"direction":"${flags & FRAME_RX ? 'rx' : 'tx'}"`;
+  return text;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function lineFields(lines: TextLines, index: number): string {
+  const bytes = withoutLineEnd(lines.line(index));
+  try {
+    return `"text":${JSON.stringify(utf8.decode(bytes))}`;
+  } catch {
+    return `"base64":"${Buffer.from(bytes).toString('base64')}"`;
+  }
+}
+
+export function withoutLineEnd(line: Uint8Array): Uint8Array {
+  let end = line.length;
+  if (line[end - 1] === 0x0a) end--;
+  if (line[end - 1] === 0x0d) end--;
+  return line.subarray(0, end);
+}
+
+function sampleFields(samples: Samples, index: number): string {
+  const values = samples.channels.map(({ name }, channel) => {
+    const value = samples.columns[channel][index];
+    const text = typeof value === 'bigint' ? String(value) : JSON.stringify(value);
+    return `${JSON.stringify(name)}:${text}`;
+  });
+  return `"values":{${values.join(',')}}`;
+}
+
+const eventFields = ({ type, attributes }: EventRecord): string =>
+  `"type":${JSON.stringify(type)},"attributes":${JSON.stringify(attributes)}`;

@@ -1,0 +1,60 @@
+import {
+  decodeEvents,
+  decodeLines,
+  decodeSamples,
+  TextLines,
+  type Batch,
+  type EventRecord,
+  type Samples,
+} from '@fleetlog/shared/batch';
+import { CanFrames, decodeCan } from '@fleetlog/shared/can';
+
+/** What all decoded batches have in common: the time of record i is `baseTimeUs + timeOffsetUs[i]`. */
+export interface TimedColumns {
+  readonly count: number;
+  readonly baseTimeUs: number;
+  readonly timeOffsetUs: ArrayLike<number>;
+}
+
+export interface EventColumns extends TimedColumns {
+  readonly events: readonly EventRecord[];
+}
+
+/** The records of one batch. */
+export type Records =
+  | { kind: 'can'; columns: CanFrames }
+  | { kind: 'lines'; columns: TextLines }
+  | { kind: 'samples'; columns: Samples }
+  | { kind: 'events'; columns: EventColumns };
+
+/** Decodes batches into objects that are used over and over. */
+export class RecordPool {
+  private readonly frames: CanFrames[] = [];
+  private readonly lines: TextLines[] = [];
+
+  /** Errors: those of the codecs. */
+  decode(batch: Batch): Records {
+    switch (batch.header.kind) {
+      case 'can':
+        return { kind: 'can', columns: decodeCan(batch, this.frames.pop()) };
+      case 'lines':
+        return { kind: 'lines', columns: decodeLines(batch, this.lines.pop()) };
+      case 'samples':
+        return { kind: 'samples', columns: decodeSamples(batch) };
+      case 'events': {
+        const events = decodeEvents(batch);
+        const baseTimeUs = batch.header.firstTimeUs;
+        const timeOffsetUs = events.map(({ timeUs }) => timeUs - baseTimeUs);
+        return { kind: 'events', columns: { count: events.length, baseTimeUs, timeOffsetUs, events } };
+      }
+    }
+  }
+
+  /** The caller won't touch these records again. */
+  release(records: Records): void {
+    if (records.kind === 'can' && this.frames.length < spareMax) this.frames.push(records.columns);
+    if (records.kind === 'lines' && this.lines.length < spareMax) this.lines.push(records.columns);
+  }
+}
+
+const spareMax = 4;

@@ -1,0 +1,91 @@
+import { isDataError } from '@fleetlog/shared/errors';
+import type { Logger } from '@fleetlog/shared/log';
+import type { OrderedStore } from '@fleetlog/shared/store';
+import { Signal, type Clock } from '@fleetlog/shared/util';
+import type { Log, LogEntry } from '../log/log.js';
+import type { Checkpoint } from './checkpoint.js';
+import { fingerprint } from './checkpoint.js';
+import { IndexGroup, put } from './group.js';
+import { encodeJson } from './json-value.js';
+import { checkpointKey } from './keys.js';
+import type { StreamCache } from './stream-cache.js';
+
+const groupEntriesMax = 512;
+const groupBytesMax = 8 * 1024 * 1024;
+const retryMs = 1000;
+
+/** Follows one partition of the log from its checkpoint, and writes entries and checkpoint together. */
+export class PartitionIndexer {
+  constructor(
+    private readonly partition: number,
+    private at: Checkpoint,
+    private readonly parts: {
+      log: Log;
+      store: OrderedStore;
+      cache: StreamCache;
+      logger: Logger;
+      clock: Clock;
+      /** Set after each write. */
+      progress: Signal;
+    },
+  ) {}
+
+  get checkpoint(): Readonly<Checkpoint> {
+    return this.at;
+  }
+
+  /** Runs until the signal aborts. A store or log that fails is tried again: the index only falls behind. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { logger, clock } = this.parts;
+    while (!signal.aborted) {
+      try {
+        await this.follow(signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        logger.error({ error, partition: this.partition }, 'indexing failed; it goes on from its checkpoint');
+      }
+      await clock.sleep(retryMs, signal).catch(() => {}); // the loop looks at the signal
+    }
+  }
+
+  private async follow(signal: AbortSignal): Promise<void> {
+    let group: LogEntry[] = [];
+    let bytes = 0;
+    let end = this.logEnd();
+    for await (const entry of this.parts.log.follow(this.partition, this.at.next, signal)) {
+      group.push(entry);
+      bytes += entry.bytes.length;
+      if (entry.offset + 1 >= end) end = this.logEnd();
+      const moreIsThere = entry.offset + 1 < end;
+      if (moreIsThere && group.length < groupEntriesMax && bytes < groupBytesMax) continue;
+      await this.index(group);
+      group = [];
+      bytes = 0;
+    }
+  }
+
+  private logEnd(): number {
+    return this.parts.log.ends().find(({ partition }) => partition === this.partition)?.next ?? 0;
+  }
+
+  private async index(entries: readonly LogEntry[]): Promise<void> {
+    const { store, cache, logger, progress } = this.parts;
+    const group = new IndexGroup(cache);
+    let { skipped } = this.at;
+    for (const entry of entries) {
+      try {
+        await group.add(entry);
+      } catch (error) {
+        if (!isDataError(error)) throw error;
+        skipped++;
+        const { partition, offset } = entry;
+        logger.warn({ partition, offset, code: error.code }, `left out of the index: ${error.message}`);
+      }
+    }
+    const last = entries[entries.length - 1];
+    const next: Checkpoint = { next: last.offset + 1, skipped, last: fingerprint(last) };
+    await group.commit(store, put(checkpointKey(this.partition), encodeJson(next)));
+    this.at = next;
+    progress.set();
+  }
+}

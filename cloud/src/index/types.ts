@@ -1,0 +1,93 @@
+import type { BatchClock, CodecName, GapCause, Origin, StreamKind } from '@fleetlog/shared/batch';
+
+/** What the index knows of one batch: enough to decide whether a reader has to open it. Times are µs. */
+export interface BatchFacts {
+  firstTimeUs: number;
+  lastTimeUs: number;
+  epoch: string;
+  /** Rank of the epoch among those of its stream, by the order in which the log saw them, from 0. */
+  epochOrder: number;
+  sequence: number;
+  partition: number;
+  offset: number;
+  receiveTimeUs: number;
+  boot: string;
+  clock: BatchClock;
+  origin: Origin;
+  kind: StreamKind;
+  codec: CodecName;
+  records: number;
+  /** As stored, and the payload once decompressed. */
+  bytes: number;
+  rawBytes: number;
+}
+
+/** All batches of a stream, summed up. */
+export interface StreamSummary {
+  gateway: string;
+  stream: string;
+  /** Of the batch that came last. */
+  kind: StreamKind;
+  /** Event times; undefined where nothing but gap records came yet. */
+  firstTimeUs: number | undefined;
+  lastTimeUs: number | undefined;
+  batches: number;
+  records: number;
+  bytes: number;
+  lastReceiveTimeUs: number;
+  /** Time between first and last record of the longest batch: bounds the search for batches that reach into a range. */
+  longestUs: number;
+  epochs: number;
+}
+
+/** Sequences that a gateway gave up, as its gap record tells. */
+export interface GapRecord {
+  gateway: string;
+  stream: string;
+  epoch: string;
+  first: number;
+  last: number;
+  cause: GapCause;
+  detail: string;
+  /** Records given up; -1 where nobody knows. */
+  records: number;
+  firstTimeUs: number;
+  lastTimeUs: number;
+}
+
+export interface StreamFilter {
+  gateway?: string | undefined;
+  stream?: string | undefined;
+}
+
+export interface BatchRange {
+  gateway: string;
+  stream: string;
+  /** Inclusive. */
+  fromUs: number;
+  /** Exclusive. */
+  toUs: number;
+}
+
+/**
+ * Where to find what in the log. A consumer of the log with its own checkpoint: it lags a little, may be deleted, and
+ * is built again from the log.
+ */
+export interface Index extends AsyncDisposable {
+  streams(filter?: StreamFilter): AsyncIterable<StreamSummary>;
+  stream(gateway: string, stream: string): Promise<StreamSummary | undefined>;
+  gaps(filter?: StreamFilter): AsyncIterable<GapRecord>;
+  /**
+   * Batches that hold, or may hold, records of the range, by first event time; of equal times by epoch and sequence.
+   * Finite also while the stream grows, if `toUs` is.
+   */
+  batches(range: BatchRange): AsyncIterable<BatchFacts>;
+  /** Batches in the log that aren't indexed yet. */
+  lag(): number;
+  /** Entries of the log that weren't readable and are left out. */
+  skipped(): number;
+  /** Resolves when all that was in the log at the call is indexed; rejects with the signal's reason. */
+  caughtUp(signal: AbortSignal): Promise<void>;
+  diskBytes(): Promise<number>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,76 @@
+import type { Command } from 'commander';
+import { createCommand, describeCommand, stopSignal } from '@fleetlog/shared/cli';
+import { systemClock } from '@fleetlog/shared/util';
+import { recordDrive } from './record.js';
+import { streamVehicle } from './stream.js';
+import { parseDuration, parseFactor, parseFixRate, parseFormat, parseSeed, parseTime } from './values.js';
+
+interface DriveOptions {
+  seed: number;
+  duration?: number;
+  start?: number;
+  can?: string;
+  gps?: string;
+  rate: number;
+  fixRate: number;
+}
+
+interface StreamOptions {
+  seed: number;
+  format: 'candump' | 'nmea';
+  interface: string;
+  rate: number;
+  fixRate: number;
+}
+
+/** `fleetlog-sim`. */
+export function simCommand(): Command {
+  const sim = createCommand(
+    'fleetlog-sim',
+    'Vehicles that are not there: CAN frames and GPS sentences of an invented drive, the same for the same seed.',
+    [
+      'fleetlog-sim drive --seed 7 --duration 60s --can drive.candump --gps drive.nmea',
+      'fleetlog-sim stream --seed 7 --format candump | head',
+    ],
+  );
+  describeCommand(sim.command('drive'), 'Writes recordings of a drive, as fast as the disk takes them.', [
+    'fleetlog-sim drive --seed 7 --duration 60s --can drive.candump --gps drive.nmea',
+    'fleetlog-sim drive --duration 10min --start 2026-03-01T08:00:00Z --can drive.candump --rate 1.9',
+  ])
+    .option('--seed <n>', 'which vehicle and drive, a whole number', parseSeed, 1)
+    .option('--duration <time>', 'how long: 500ms, 60s, 5min, 2h (default: 60s)', parseDuration)
+    .option('--start <time>', 'when the drive begins: ISO 8601 or Unix seconds (default: now)', parseTime)
+    .option('--can <file>', 'write CAN frames there, as `candump -L` does')
+    .option('--gps <file>', 'write NMEA 0183 sentences there')
+    .option(
+      '--rate <factor>',
+      'CAN frames come this many times as often, 0.1 to 4; full at about 2',
+      parseFactor,
+      1,
+    )
+    .option('--fix-rate <hz>', 'GPS fixes per second, 1 to 10', parseFixRate, 1)
+    .action((options: DriveOptions) => recordDrive(options, systemClock));
+  describeCommand(sim.command('stream'), 'Speaks like a vehicle under way, now, until it is stopped.', [
+    'fleetlog-sim stream --seed 7 --format candump',
+    'fleetlog-sim stream --seed 7 --format nmea --fix-rate 5',
+  ])
+    .option('--seed <n>', 'which vehicle and drive, a whole number', parseSeed, 1)
+    .requiredOption('--format <format>', 'candump (CAN frames) or nmea (GPS sentences)', parseFormat)
+    .option('--interface <name>', 'interface name in candump text', 'can0')
+    .option(
+      '--rate <factor>',
+      'CAN frames come this many times as often, 0.1 to 4; full at about 2',
+      parseFactor,
+      1,
+    )
+    .option('--fix-rate <hz>', 'GPS fixes per second, 1 to 10', parseFixRate, 1)
+    .action((options: StreamOptions) =>
+      streamVehicle(
+        { ...options, interfaceName: options.interface, fixRateHz: options.fixRate },
+        process.stdout,
+        systemClock,
+        stopSignal(),
+      ),
+    );
+  return sim;
+}

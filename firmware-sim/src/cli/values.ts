@@ -1,0 +1,53 @@
+import { InvalidArgumentError } from 'commander';
+import { durationMs } from '@fleetlog/shared/config';
+
+/** Values of options as people write them. Each throws commander's InvalidArgumentError with a sentence. */
+
+export function parseSeed(text: string): number {
+  const seed = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(seed))
+    throw new InvalidArgumentError('Give a whole number.');
+  return seed;
+}
+
+/** Microseconds. */
+export function parseDuration(text: string): number {
+  let ms: number;
+  try {
+    ms = durationMs(text);
+  } catch {
+    throw new InvalidArgumentError('Give a number with its unit, such as 60s, 5min or 2h.');
+  }
+  if (ms <= 0 || ms > 86_400_000) throw new InvalidArgumentError('Give more than 0 and at most 24h.');
+  return Math.round(ms * 1000);
+}
+
+/** Microseconds since the Unix epoch. */
+export function parseTime(text: string): number {
+  const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Date.parse(text) / 1000;
+  if (!(seconds >= 0 && seconds < 9e9)) {
+    throw new InvalidArgumentError('Give a time such as 2026-03-01T08:00:00Z, or Unix seconds.');
+  }
+  return Math.round(seconds * 1e6);
+}
+
+export function parseFactor(text: string): number {
+  return numberWithin(text, 0.1, 4);
+}
+
+export function parseFixRate(text: string): number {
+  return numberWithin(text, 1, 10);
+}
+
+export function parseFormat(text: string): 'candump' | 'nmea' {
+  if (text !== 'candump' && text !== 'nmea') throw new InvalidArgumentError('Give candump or nmea.');
+  return text;
+}
+
+function numberWithin(text: string, low: number, high: number): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= low && value <= high)) {
+    throw new InvalidArgumentError(`Give a number from ${low} to ${high}.`);
+  }
+  return value;
+}

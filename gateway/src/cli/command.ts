@@ -1,0 +1,77 @@
+import type { Command } from 'commander';
+import { createCommand, describeCommand } from '@fleetlog/shared/cli';
+import { FleetlogError } from '@fleetlog/shared/errors';
+import { logLevels, type LogLevel } from '@fleetlog/shared/log';
+import { loadGatewayConfig, type GatewayConfig } from '../config.js';
+import { printBuffer, printStatus } from './inspect.js';
+import { run } from './run.js';
+
+interface CommonFlags {
+  config?: string;
+  logLevel?: string;
+}
+
+const configFlag = ['--config <file>', 'configuration of the gateway, YAML'] as const;
+const jsonFlag = ['--json', 'print JSON'] as const;
+
+/** The command line of `fleetlog-gateway`. */
+export function gatewayCommand(): Command {
+  const program = createCommand('fleetlog-gateway', 'Captures, keeps and forwards what a vehicle says.', [
+    'fleetlog-gateway --config truck-17.yaml',
+    'fleetlog-gateway --config truck-17.yaml --until-drained',
+    'fleetlog-gateway status --config truck-17.yaml',
+  ])
+    .enablePositionalOptions()
+    .option(...configFlag)
+    .option(
+      '--until-drained',
+      'end as soon as every source has ended and the cloud has acknowledged everything',
+    )
+    .option('--quiet', 'no progress and no summary')
+    .option('--log-level <level>', logLevels.join(', '))
+    .action(async (flags: CommonFlags & { untilDrained?: boolean; quiet?: boolean }) => {
+      const { untilDrained = false, quiet = false } = flags;
+      await run(load(flags), { untilDrained, quiet });
+    });
+
+  const subcommand = (parent: Command, name: string, description: string, example: string): Command =>
+    describeCommand(parent.command(name), description, [example])
+      .option(...configFlag)
+      .option(...jsonFlag);
+
+  subcommand(
+    program,
+    'status',
+    'What the gateway does and what its buffer holds.',
+    'fleetlog-gateway status --config truck-17.yaml --json',
+  ).action(async (flags: CommonFlags & { json?: boolean }) => {
+    await printStatus(load({ ...program.opts(), ...flags }), flags);
+  });
+
+  const buffer = describeCommand(program.command('buffer'), 'Looks into the buffer.', []);
+  subcommand(
+    buffer,
+    'inspect',
+    'What the buffer holds of each stream; of a running gateway too.',
+    'fleetlog-gateway buffer inspect --config truck-17.yaml --stream can0',
+  )
+    .option('--stream <name>', 'this stream only')
+    .action(async (flags: CommonFlags & { json?: boolean; stream?: string }) => {
+      await printBuffer(load({ ...program.opts(), ...flags }), flags);
+    });
+  return program;
+}
+
+/** Errors: FLEETLOG_USAGE, FLEETLOG_CONFIG. */
+function load({ config, logLevel }: CommonFlags): GatewayConfig {
+  if (config === undefined) {
+    throw new FleetlogError('FLEETLOG_USAGE', 'Say which gateway this is: --config FILE.yaml.');
+  }
+  if (logLevel !== undefined && !logLevels.includes(logLevel as LogLevel)) {
+    throw new FleetlogError(
+      'FLEETLOG_USAGE',
+      `There is no log level "${logLevel}"; choose one of ${logLevels.join(', ')}.`,
+    );
+  }
+  return loadGatewayConfig(config, process.env, { logLevel });
+}

@@ -1,0 +1,102 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { FleetlogError } from '@fleetlog/shared/errors';
+import { createLogger } from '@fleetlog/shared/log';
+import { systemClock } from '@fleetlog/shared/util';
+import type { GatewayBuffer } from '../buffer/buffer.js';
+import { inspectBuffer, type StreamReport } from '../buffer/inspect.js';
+import type { GatewayConfig } from '../config.js';
+import { askGateway } from '../control/client.js';
+import { controlSocketPath, type ControlRequest } from '../control/protocol.js';
+import { describeGateway, type GatewayReport } from '../control/status.js';
+import { bufferFolder, openGatewayBuffer } from '../main.js';
+import { table } from './table.js';
+
+/** `fleetlog-gateway status` */
+export async function printStatus(
+  config: GatewayConfig,
+  { json = false }: { json?: boolean },
+): Promise<void> {
+  const report = (await ask(config, 'status', async (buffer) =>
+    describeGateway(config, buffer),
+  )) as GatewayReport;
+  if (json) return print(JSON.stringify(report));
+  const { gateway, running, pid, uplink, streams } = report;
+  print(
+    `gateway  ${gateway}, ${running ? `running (process ${pid})` : 'not running'}, epoch ${report.epoch}`,
+  );
+  if (uplink) {
+    const link = uplink.connected ? 'connected' : `not connected: ${uplink.trouble}`;
+    print(`uplink   ${uplink.url}, ${link}, ${uplink.inFlightBatches} batches on their way`);
+  }
+  print(
+    table(
+      ['stream', 'kind', 'source', 'records', 'malformed', 'waiting', 'bytes', 'refused'],
+      streams.map((s) => [
+        s.stream,
+        s.kind,
+        s.source?.condition ?? '-',
+        s.recordsPut,
+        s.source?.malformed ?? '-',
+        s.batches,
+        s.bytes,
+        s.refused,
+      ]),
+    ),
+  );
+}
+
+/** `fleetlog-gateway buffer inspect` */
+export async function printBuffer(
+  config: GatewayConfig,
+  { json = false, stream }: { json?: boolean; stream?: string },
+): Promise<void> {
+  let reports = (await ask(config, 'buffer', inspectBuffer)) as StreamReport[];
+  if (stream !== undefined) {
+    reports = reports.filter((report) => report.stream === stream);
+    if (reports.length === 0) {
+      throw new FleetlogError('FLEETLOG_NOT_FOUND', `The buffer holds no stream "${stream}".`);
+    }
+  }
+  if (json) return print(JSON.stringify(reports));
+  print(
+    table(
+      ['stream', 'kind', 'first', 'next', 'batches', 'records', 'bytes', 'from', 'to', 'refused'],
+      reports.map((r) => [
+        r.stream,
+        r.kind,
+        r.first,
+        r.next,
+        r.batches,
+        r.records,
+        r.bytes,
+        isoTime(r.firstTimeUs),
+        isoTime(r.lastTimeUs),
+        r.refused,
+      ]),
+    ),
+  );
+}
+
+/** Asks the running gateway; where none runs, opens the folder itself. */
+async function ask(
+  config: GatewayConfig,
+  request: ControlRequest,
+  look: (buffer: GatewayBuffer) => Promise<unknown>,
+): Promise<unknown> {
+  const answer = await askGateway(controlSocketPath(config.data), request);
+  if (answer !== undefined) return answer;
+  if (!existsSync(join(bufferFolder(config), 'CURRENT'))) {
+    throw new FleetlogError(
+      'FLEETLOG_NOT_FOUND',
+      `There is no buffer in ${config.data} yet; start the gateway once, or check "data".`,
+    );
+  }
+  await using buffer = await openGatewayBuffer(config, systemClock, createLogger('gateway', config.logLevel));
+  return await look(buffer);
+}
+
+const print = (text: string): void => void process.stdout.write(`${text}\n`);
+
+const isoTime = (timeUs: number | undefined): string =>
+  timeUs === undefined ? '-' : new Date(timeUs / 1000).toISOString();

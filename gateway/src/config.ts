@@ -1,0 +1,226 @@
+import { dirname, resolve } from 'node:path';
+import { Type } from 'typebox';
+import { isGatewayId, isStreamName } from '@fleetlog/shared/batch';
+import { Bytes, byteCount, checkConfig, Duration, durationMs, readYaml } from '@fleetlog/shared/config';
+import { FleetlogError } from '@fleetlog/shared/errors';
+import { logLevels, type LogLevel } from '@fleetlog/shared/log';
+import { StreamConfig } from './sources/config.js';
+
+const closed = { additionalProperties: false };
+
+const UplinkSchema = Type.Object(
+  {
+    url: Type.String({ description: 'The cloud: mqtt://HOST:PORT, mqtts://HOST:PORT' }),
+    password: Type.Optional(Type.String({ description: "The gateway's password; its id is the user name" })),
+    protocol: Type.Union([Type.Literal('3.1.1'), Type.Literal('5'), Type.Literal(5)], {
+      default: '3.1.1',
+      description: "MQTT version; Fleetlog's own broker speaks 3.1.1",
+    }),
+    keepAlive: Duration('Silence after which the connection is probed', '15s'),
+    connectTimeout: Duration('Longest wait for the broker to accept a connection', '10s'),
+    ackTimeout: Duration('Wait for the acknowledgement of a batch until it is sent again', '15s'),
+    window: Type.Object(
+      {
+        batches: Type.Integer({
+          minimum: 1,
+          maximum: 10_000,
+          default: 64,
+          description: 'Batches on their way',
+        }),
+        bytes: Bytes('Bytes on their way', '4MiB'),
+      },
+      { ...closed, default: {} },
+    ),
+  },
+  closed,
+);
+
+const BufferSchema = Type.Object(
+  {
+    commitInterval: Duration('Longest wait of a batch for others to share its sync barrier', '250ms'),
+    commitSize: Bytes('Waiting batches that are made durable at once', '4MiB'),
+    queueSize: Bytes('Batches not yet durable at which sources have to wait', '16MiB'),
+    writeBuffer: Bytes('Memory for batches before they go to table files; large spares an SD card', '8MiB'),
+  },
+  { ...closed, default: {} },
+);
+
+/** The gateway's configuration file. */
+export const GatewaySchema = Type.Object(
+  {
+    gateway: Type.String({ description: 'Id of this gateway: a-z, 0-9 and -, at most 63' }),
+    data: Type.String({ minLength: 1, description: 'Folder of the buffer' }),
+    uplink: UplinkSchema,
+    buffer: BufferSchema,
+    logLevel: Type.Union(
+      logLevels.map((level) => Type.Literal(level)),
+      { default: 'info', description: logLevels.join(', ') },
+    ),
+    // typebox fills the defaults below a record's values in only where these have one themselves.
+    streams: Type.Record(Type.String(), Type.Object(StreamConfig.properties, { ...closed, default: {} })),
+  },
+  closed,
+);
+
+/** Checked, with absolute paths, ms and bytes. */
+export interface GatewayConfig {
+  gateway: string;
+  data: string;
+  logLevel: LogLevel;
+  uplink: {
+    url: string;
+    password: string | undefined;
+    protocol: '3.1.1' | '5';
+    keepAliveMs: number;
+    connectTimeoutMs: number;
+    ackTimeoutMs: number;
+    window: { batches: number; bytes: number };
+  };
+  buffer: { commitIntervalMs: number; commitBytes: number; queueBytes: number; writeBufferBytes: number };
+  streams: Record<string, StreamConfig>;
+}
+
+export interface ConfigOverrides {
+  logLevel?: string | undefined;
+}
+
+/** Reads a configuration file; environment variables win over it, and flags over both. Errors: FLEETLOG_CONFIG. */
+export function loadGatewayConfig(
+  path: string,
+  environment: Record<string, string | undefined>,
+  flags: ConfigOverrides = {},
+): GatewayConfig {
+  const value = readYaml(path);
+  return checkGatewayConfig(overridden(value, environment, flags), path);
+}
+
+/** `value` is what the file holds; `source` its path, from which relative paths count. Errors: FLEETLOG_CONFIG. */
+export function checkGatewayConfig(value: unknown, source: string): GatewayConfig {
+  const raw = checkConfig(GatewaySchema, value, source);
+  const idFits: boolean = isGatewayId(raw.gateway);
+  if (!idFits) {
+    throw new FleetlogError(
+      'FLEETLOG_CONFIG',
+      `${source}: "gateway" is "${raw.gateway}"; an id is made of a-z, 0-9 and -, starts with a letter or digit, and has at most 63 characters.`,
+    );
+  }
+  checkUrl(raw.uplink.url, source);
+  const base = dirname(resolve(source));
+  const { uplink, buffer } = raw;
+  return {
+    gateway: raw.gateway,
+    data: resolve(base, raw.data),
+    logLevel: raw.logLevel,
+    uplink: {
+      url: uplink.url,
+      password: uplink.password,
+      protocol: uplink.protocol === 5 ? '5' : uplink.protocol,
+      keepAliveMs: atLeast(durationMs(uplink.keepAlive), 1000, 'uplink.keepAlive', '1s', source),
+      connectTimeoutMs: atLeast(
+        durationMs(uplink.connectTimeout),
+        100,
+        'uplink.connectTimeout',
+        '100ms',
+        source,
+      ),
+      ackTimeoutMs: atLeast(durationMs(uplink.ackTimeout), 100, 'uplink.ackTimeout', '100ms', source),
+      window: {
+        batches: uplink.window.batches,
+        bytes: atLeast(byteCount(uplink.window.bytes), 1024, 'uplink.window.bytes', '1KiB', source),
+      },
+    },
+    buffer: {
+      commitIntervalMs: durationMs(buffer.commitInterval),
+      commitBytes: byteCount(buffer.commitSize),
+      queueBytes: byteCount(buffer.queueSize),
+      writeBufferBytes: atLeast(
+        byteCount(buffer.writeBuffer),
+        64 * 1024,
+        'buffer.writeBuffer',
+        '64KiB',
+        source,
+      ),
+    },
+    streams: checkStreams(raw.streams, base, source),
+  };
+}
+
+function checkStreams(
+  streams: Record<string, StreamConfig>,
+  base: string,
+  source: string,
+): Record<string, StreamConfig> {
+  const checked: Record<string, StreamConfig> = {};
+  const users = new Map<string, string>();
+  for (const [name, stream] of Object.entries(streams)) {
+    const nameFits: boolean = isStreamName(name);
+    if (!nameFits) {
+      throw new FleetlogError(
+        'FLEETLOG_CONFIG',
+        `${source}: the stream name "${name}" isn't possible; it is made of a-z, 0-9, - and _, starts with a letter or digit, and has at most 63 characters.`,
+      );
+    }
+    checked[name] = stream;
+    if (stream.path === undefined) continue;
+    const place = resolve(base, stream.path);
+    const user = users.get(place);
+    if (user !== undefined) {
+      throw new FleetlogError(
+        'FLEETLOG_CONFIG',
+        `${source}: the streams "${user}" and "${name}" both read ${place}; let one of them do it.`,
+      );
+    }
+    users.set(place, name);
+    checked[name] = { ...stream, path: place };
+  }
+  return checked;
+}
+
+const urlProtocols = ['mqtt:', 'mqtts:', 'ws:', 'wss:'];
+
+function checkUrl(text: string, source: string): void {
+  const url = URL.parse(text);
+  if (!url || !urlProtocols.includes(url.protocol) || url.hostname === '') {
+    throw new FleetlogError(
+      'FLEETLOG_CONFIG',
+      `${source}: "uplink.url" is "${text}"; it must be like mqtt://HOST:1883 or mqtts://HOST:8883.`,
+    );
+  }
+  if (url.username || url.password) {
+    throw new FleetlogError(
+      'FLEETLOG_CONFIG',
+      `${source}: "uplink.url" names a user or password; the gateway's id is the user, and the password goes to "uplink.password".`,
+    );
+  }
+}
+
+function atLeast(value: number, least: number, key: string, text: string, source: string): number {
+  if (value >= least) return value;
+  throw new FleetlogError('FLEETLOG_CONFIG', `${source}: "${key}" must be at least ${text}.`);
+}
+
+/** `value` with what the environment and the flags say put over it. */
+function overridden(
+  value: unknown,
+  environment: Record<string, string | undefined>,
+  flags: ConfigOverrides,
+): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  const config: Record<string, unknown> = { ...value };
+  const uplink: Record<string, unknown> = { ...(config.uplink as object | undefined) };
+  const {
+    FLEETLOG_GATEWAY: gateway,
+    FLEETLOG_DATA: data,
+    FLEETLOG_UPLINK_URL: url,
+    FLEETLOG_UPLINK_PASSWORD: password,
+    FLEETLOG_LOG_LEVEL: level,
+  } = environment;
+  const logLevel = flags.logLevel ?? level;
+  if (gateway !== undefined) config.gateway = gateway;
+  if (data !== undefined) config.data = resolve(data);
+  if (url !== undefined) uplink.url = url;
+  if (password !== undefined) uplink.password = password;
+  if (logLevel !== undefined) config.logLevel = logLevel;
+  if (config.uplink !== undefined || Object.keys(uplink).length > 0) config.uplink = uplink;
+  return config;
+}

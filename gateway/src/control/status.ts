@@ -1,0 +1,57 @@
+import type { BufferedStream, GatewayBuffer } from '../buffer/buffer.js';
+import type { GatewayConfig } from '../config.js';
+import type { SourceCounters } from '../sources/source.js';
+import type { UplinkState } from '../uplink/uplink.js';
+import type { SourceCondition, SupervisedSource } from './supervise-source.js';
+
+/** What `fleetlog-gateway status --json` prints. */
+export interface GatewayReport {
+  gateway: string;
+  epoch: string;
+  /** False where no gateway runs on this folder; then `uplink` and the streams' `source` are absent. */
+  running: boolean;
+  pid?: number;
+  uplink?: UplinkState & { url: string };
+  streams: (BufferedStream & { source?: SourceCounters & { condition: SourceCondition } })[];
+}
+
+export function describeGateway(
+  config: GatewayConfig,
+  buffer: GatewayBuffer,
+  life?: { uplink: UplinkState; sources: SupervisedSource[] },
+): GatewayReport {
+  const { gateway } = config;
+  const held = buffer.streams();
+  if (!life) return { gateway, epoch: buffer.epoch, running: false, streams: held };
+  const streams: GatewayReport['streams'] = held.filter(
+    (h) => !life.sources.some((s) => s.stream === h.stream),
+  );
+  for (const { stream, source, condition } of life.sources) {
+    const known = held.find((h) => h.stream === stream) ?? nothingHeld(stream, source.kind);
+    streams.push({ ...known, source: { ...source.counters, condition } });
+  }
+  streams.sort((a, b) => (a.stream < b.stream ? -1 : 1));
+  return {
+    gateway,
+    epoch: buffer.epoch,
+    running: true,
+    pid: process.pid,
+    uplink: { url: config.uplink.url, ...life.uplink },
+    streams,
+  };
+}
+
+/** A stream whose source hasn't given anything yet. */
+const nothingHeld = (stream: string, kind: BufferedStream['kind']): BufferedStream => ({
+  stream,
+  kind,
+  first: 0,
+  durableNext: 0,
+  next: 0,
+  batches: 0,
+  records: 0,
+  bytes: 0,
+  recordsPut: 0,
+  bytesPut: 0,
+  refused: 0,
+});

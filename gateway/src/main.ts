@@ -1,0 +1,226 @@
+import { join } from 'node:path';
+import { productVersion } from '@fleetlog/shared/cli';
+import { FleetlogError } from '@fleetlog/shared/errors';
+import type { Logger } from '@fleetlog/shared/log';
+import type { Clock } from '@fleetlog/shared/util';
+import { systemClockFacts } from './buffer/clock-facts.js';
+import type { GatewayBuffer } from './buffer/buffer.js';
+import { inspectBuffer } from './buffer/inspect.js';
+import { openBuffer } from './buffer/rocksdb-buffer.js';
+import type { GatewayConfig } from './config.js';
+import { controlSocketPath } from './control/protocol.js';
+import { serveControl } from './control/server.js';
+import { describeGateway } from './control/status.js';
+import { superviseSource, type SupervisedSource } from './control/supervise-source.js';
+import { createSource } from './sources/create.js';
+import { BackOff } from './uplink/back-off.js';
+import { connectMqtt } from './uplink/mqtt-link.js';
+import { Uplink } from './uplink/uplink.js';
+
+export interface RunOptions {
+  /** End as soon as every source has ended and the cloud has acknowledged everything. */
+  untilDrained: boolean;
+  /** Ends the gateway cleanly: sources seal, the buffer is made durable, the cloud is told. */
+  signal: AbortSignal;
+  logger: Logger;
+  clock: Clock;
+  /** Called about every two seconds with how far things are. */
+  onProgress?: ((progress: RunProgress) => void) | undefined;
+}
+
+/** Since this start of the gateway, unless it says otherwise. */
+export interface RunProgress {
+  records: number;
+  /** Lines that made no sense, left out. */
+  malformed: number;
+  batches: number;
+  bytes: number;
+  /** Of the files' bytes, how many are read; undefined where no source is a file. */
+  readShare: number | undefined;
+  acknowledgedBatches: number;
+  /** Batches in the buffer that the cloud hasn't acknowledged, also from earlier starts. */
+  waitingBatches: number;
+  /** Batches that the cloud refused and that are kept aside, also from earlier starts. */
+  refusedBatches: number;
+  connected: boolean;
+  /** Why there is no connection. */
+  trouble: string | undefined;
+  seconds: number;
+}
+
+/** Opens the buffer of a configuration; `status` and `buffer inspect` do so where no gateway runs. */
+export function openGatewayBuffer(
+  config: GatewayConfig,
+  clock: Clock,
+  logger: Logger,
+): Promise<GatewayBuffer> {
+  return openBuffer({
+    gateway: config.gateway,
+    path: bufferFolder(config),
+    ...config.buffer,
+    clock,
+    clockFacts: systemClockFacts(clock),
+    logger,
+  });
+}
+
+export const bufferFolder = (config: GatewayConfig): string => join(config.data, 'buffer');
+
+/**
+ * The composition root of the gateway: source → batcher → buffer → uplink. Resolves at the end with what was done.
+ * Errors: those of a source that can't go on, of the buffer's folder, FLEETLOG_USAGE.
+ */
+export async function runGateway(config: GatewayConfig, options: RunOptions): Promise<RunProgress> {
+  const { clock, logger, signal, untilDrained } = options;
+  const sources: SupervisedSource[] = Object.entries(config.streams).map(([stream, streamConfig]) => ({
+    stream,
+    source: createSource(stream, streamConfig, { clock, logger }),
+    condition: 'running',
+  }));
+  const endless = sources.find(({ source }) => !source.finite);
+  if (untilDrained && endless) {
+    throw new FleetlogError(
+      'FLEETLOG_USAGE',
+      `--until-drained needs sources that end, and the stream "${endless.stream}" never does.`,
+    );
+  }
+  await using buffer = await openGatewayBuffer(config, clock, logger);
+  const uplink = new Uplink(
+    { gateway: config.gateway, ...config.uplink, version: productVersion },
+    { buffer, connect: connectMqtt, clock, random: Math.random, logger },
+  );
+  await using control = await serveControl(
+    controlSocketPath(config.data),
+    {
+      status: () => describeGateway(config, buffer, { uplink: uplink.state, sources }),
+      buffer: () => inspectBuffer(buffer),
+    },
+    logger,
+  );
+  void control;
+
+  const progress = progressMeter(buffer, uplink, sources, clock);
+  const stop = new AbortController();
+  const stopSources = AbortSignal.any([signal, stop.signal]);
+  const stopUplink = new AbortController();
+  const uplinkDone = uplink.run(stopUplink.signal);
+  const reporting = report(options, progress, stopUplink.signal);
+  const work = async (): Promise<void> => {
+    await runSources(sources, buffer, options, stopSources, stop);
+    if (untilDrained) await drained(buffer, uplink, signal);
+    else await aborted(signal);
+  };
+  try {
+    await Promise.race([uplinkDone, work()]);
+  } finally {
+    stop.abort();
+    try {
+      await flushInTime(buffer, clock);
+    } finally {
+      stopUplink.abort();
+      await Promise.all([uplinkDone, reporting]);
+    }
+  }
+  return progress();
+}
+
+/** A disk that takes nothing any more must not keep the process from ending. */
+async function flushInTime(buffer: GatewayBuffer, clock: Clock): Promise<void> {
+  const timer = new AbortController();
+  const late = clock.sleep(flushMsMax, timer.signal).then(
+    () => {
+      throw new FleetlogError(
+        'FLEETLOG_STORE',
+        "The last batches couldn't be made durable: the disk of the buffer is full or broken; see the log above.",
+      );
+    },
+    () => undefined,
+  );
+  try {
+    await Promise.race([buffer.flush(), late]);
+  } finally {
+    timer.abort();
+  }
+}
+const flushMsMax = 2500;
+
+/** One source that can't go on ends the others; all of them have sealed when it resolves or rejects. */
+async function runSources(
+  sources: SupervisedSource[],
+  buffer: GatewayBuffer,
+  { clock, logger }: RunOptions,
+  signal: AbortSignal,
+  stop: AbortController,
+): Promise<void> {
+  const runs = sources.map(async (supervised) => {
+    const backOff = new BackOff(Math.random);
+    try {
+      await superviseSource(supervised, buffer, { clock, backOff, logger }, signal);
+    } catch (error) {
+      stop.abort();
+      throw error;
+    }
+  });
+  const results = await Promise.allSettled(runs);
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed) throw failed.reason;
+}
+
+async function drained(buffer: GatewayBuffer, uplink: Uplink, signal: AbortSignal): Promise<void> {
+  await Promise.race([buffer.flush(), aborted(signal)]);
+  const isDrained = (): boolean => buffer.streams().every(({ batches }) => batches === 0);
+  while (!signal.aborted && !isDrained()) await uplink.progress.wait(signal).catch(() => undefined);
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+function progressMeter(
+  buffer: GatewayBuffer,
+  uplink: Uplink,
+  sources: SupervisedSource[],
+  clock: Clock,
+): () => RunProgress {
+  const startUs = clock.monotonicUs();
+  const sum = <T>(items: T[], value: (item: T) => number): number =>
+    items.reduce((s, item) => s + value(item), 0);
+  const bytesPut = (): number => sum(buffer.streams(), (s) => s.bytesPut);
+  const batchesPut = (): number => sum(buffer.streams(), (s) => s.next);
+  const acknowledged = (): number => sum(buffer.streams(), (s) => s.next - s.batches - s.refused);
+  const before = { bytes: bytesPut(), batches: batchesPut(), acknowledged: acknowledged() };
+  return () => {
+    const { connected, trouble } = uplink.state;
+    const totalBytes = sum(sources, ({ source }) => source.counters.totalBytes ?? 0);
+    const positionBytes = sum(sources, ({ source }) => source.counters.positionBytes ?? 0);
+    return {
+      records: sum(sources, ({ source }) => source.counters.records),
+      malformed: sum(sources, ({ source }) => source.counters.malformed),
+      batches: batchesPut() - before.batches,
+      bytes: bytesPut() - before.bytes,
+      readShare: totalBytes > 0 ? positionBytes / totalBytes : undefined,
+      acknowledgedBatches: acknowledged() - before.acknowledged,
+      waitingBatches: sum(buffer.streams(), (s) => s.batches),
+      refusedBatches: sum(buffer.streams(), (s) => s.refused),
+      connected,
+      trouble,
+      seconds: (clock.monotonicUs() - startUs) / 1e6,
+    };
+  };
+}
+
+const progressIntervalMs = 2000;
+
+async function report(
+  { clock, onProgress }: RunOptions,
+  progress: () => RunProgress,
+  signal: AbortSignal,
+): Promise<void> {
+  while (onProgress && !signal.aborted) {
+    await clock.sleep(progressIntervalMs, signal).catch(() => undefined);
+    if (!signal.aborted) onProgress(progress());
+  }
+}

@@ -1,0 +1,103 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { systemCode } from '@fleetlog/shared/errors';
+import type { Logger } from '@fleetlog/shared/log';
+import { Signal, type Clock } from '@fleetlog/shared/util';
+
+/** Between the end of the output, SIGTERM and SIGKILL. */
+const PATIENCE_MS = 2000;
+
+/** A command in a process group of its own, so that what a shell starts ends with it; its standard error is logged. */
+export class CommandProcess {
+  /** True where the output has ended and all of it was read. */
+  outputEnded = false;
+  private readonly child: ChildProcess;
+  private readonly output: Readable;
+  private readonly news = new Signal();
+  private closed = false;
+
+  /** `command` is a line for /bin/sh, or program and arguments. */
+  constructor(
+    command: string | readonly string[],
+    private readonly clock: Clock,
+    logger: Logger,
+  ) {
+    const [program, ...parameters] = typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
+    this.child = spawn(program, parameters, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.output = this.child.stdout!;
+    createInterface({ input: this.child.stderr! }).on('line', (text) =>
+      logger.warn({ text }, 'The command says:'),
+    );
+    this.child.once('error', (error) => {
+      logger.error({ code: systemCode(error) }, `The command can't be started: ${error.message}.`);
+      this.closed = true;
+      this.endOutput();
+    });
+    this.child.once('close', (status, signal) => {
+      logger.info({ status, signal }, `The command ended (${signal ?? `status ${status}`}).`);
+      this.closed = true;
+      this.news.set();
+    });
+    this.output.on('readable', () => this.news.set());
+    for (const event of ['end', 'close', 'error']) this.output.once(event, () => this.endOutput());
+  }
+
+  /** What the command has written since, if anything. What isn't taken makes the command wait. */
+  read(): Uint8Array | null {
+    return this.output.read() as Uint8Array | null;
+  }
+
+  /** Resolves at the next output, at its end, after `timeoutMs`, or when the signal aborts. */
+  async moreOutput(timeoutMs: number, signal: AbortSignal): Promise<void> {
+    if (!this.outputEnded) await this.waitForNews(timeoutMs, signal);
+  }
+
+  /** Resolves when the command has ended; it is told to, at once or after some patience, and then made to. */
+  async stop(atOnce: boolean): Promise<void> {
+    this.output.destroy();
+    if (!atOnce) await this.waitForClose();
+    for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+      if (this.closed) return;
+      this.signalGroup(signal);
+      await this.waitForClose();
+    }
+  }
+
+  private endOutput(): void {
+    this.outputEnded = true;
+    this.news.set();
+  }
+
+  private async waitForClose(): Promise<void> {
+    const untilUs = this.clock.monotonicUs() + PATIENCE_MS * 1000;
+    for (;;) {
+      const leftMs = (untilUs - this.clock.monotonicUs()) / 1000;
+      if (this.closed || leftMs <= 0) return;
+      await this.waitForNews(leftMs);
+    }
+  }
+
+  private async waitForNews(timeoutMs: number, signal?: AbortSignal): Promise<void> {
+    const done = new AbortController();
+    const stop = signal ? AbortSignal.any([signal, done.signal]) : done.signal;
+    const waits = [this.news.wait(stop)];
+    if (timeoutMs !== Infinity) waits.push(this.clock.sleep(timeoutMs, stop));
+    try {
+      await Promise.race(waits).catch(() => undefined); // an abort: the caller looks at its signal
+    } finally {
+      done.abort();
+      await Promise.allSettled(waits);
+    }
+  }
+
+  private signalGroup(signal: NodeJS.Signals): void {
+    const { pid } = this.child;
+    if (pid === undefined) return;
+    try {
+      process.kill(-pid, signal);
+    } catch (error) {
+      if (systemCode(error) !== 'ESRCH') throw error;
+    }
+  }
+}

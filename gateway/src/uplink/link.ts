@@ -1,0 +1,34 @@
+/** One connection to the broker, from its acceptance to its end. */
+export interface Link {
+  /** Batches that the broker lets be under way at once (MQTT 5's receive maximum); Infinity where it doesn't say. */
+  readonly receiveMax: number;
+  /** Bytes that the operating system has taken so far: grows as long as the connection moves. */
+  readonly flushedBytes: number;
+  /** Resolves at the end of the connection with the reason. */
+  readonly closed: Promise<string>;
+  /** QoS 1. Resolves when the broker has confirmed; may stay pending for ever where the link dies. */
+  publish(topic: string, payload: Uint8Array, options?: { retain?: boolean }): Promise<void>;
+  /** Resolves when what was published has left for the operating system, or the link is closed. */
+  drained(): Promise<void>;
+  /** Says goodbye, so that the broker doesn't publish the last will. */
+  end(): Promise<void>;
+  /** Cuts the connection; the broker will publish the last will when it notices. */
+  drop(reason: string): void;
+}
+
+export interface LinkOptions {
+  url: string;
+  clientId: string;
+  username: string;
+  password: string | undefined;
+  protocol: '3.1.1' | '5';
+  keepAliveMs: number;
+  connectTimeoutMs: number;
+  will: { topic: string; payload: Uint8Array };
+  /** Topic whose messages go to `onMessage`. */
+  subscribeTo: string;
+  onMessage(payload: Uint8Array): void;
+}
+
+/** Connects and subscribes. Errors: FLEETLOG_UNREACHABLE, with a sentence. */
+export type Connect = (options: LinkOptions, signal: AbortSignal) => Promise<Link>;

@@ -1,0 +1,170 @@
+import { Socket } from 'node:net';
+import { Readable } from 'node:stream';
+import { connect, type IClientOptions, type IStore, type MqttClient, type PacketCallback } from 'mqtt';
+import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
+import type { Link, LinkOptions } from './link.js';
+
+/** Connects with mqtt.js, whose own store, queue and reconnecting are switched off: the buffer is the store. */
+export async function connectMqtt(options: LinkOptions, signal: AbortSignal): Promise<Link> {
+  signal.throwIfAborted();
+  const client = connect(options.url, clientOptions(options));
+  const link = new MqttLink(client);
+  const giveUp = (): void => link.drop('stopped');
+  signal.addEventListener('abort', giveUp, { once: true });
+  const timer = setTimeout(() => link.drop('no answer'), options.connectTimeoutMs);
+  try {
+    client.on('message', (_topic, payload) => options.onMessage(payload));
+    client.on('connect', (packet) => {
+      link.receiveMax = packet.properties?.receiveMaximum ?? Infinity;
+      client.subscribe(options.subscribeTo, { qos: 0 }, (error) => {
+        if (error) link.drop(`subscription refused: ${error.message}`);
+        else link.ready();
+      });
+    });
+    const failure = await Promise.race([link.subscribed, link.closed]);
+    signal.throwIfAborted();
+    if (failure !== undefined) throw unreachable(options, failure, link.error);
+    return link;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', giveUp);
+  }
+}
+
+function clientOptions(options: LinkOptions): IClientOptions {
+  return {
+    clientId: options.clientId,
+    username: options.username,
+    ...(options.password !== undefined && { password: options.password }),
+    protocolVersion: options.protocol === '5' ? 5 : 4,
+    clean: true,
+    keepalive: Math.max(1, Math.round(options.keepAliveMs / 1000)),
+    connectTimeout: options.connectTimeoutMs,
+    reconnectPeriod: 0,
+    resubscribe: false,
+    queueQoSZero: false,
+    outgoingStore: new NoStore() as never, // typed as mqtt.js's own class, used as the interface
+    will: {
+      topic: options.will.topic,
+      payload: asBuffer(options.will.payload),
+      qos: 1,
+      retain: true,
+    },
+  };
+}
+
+class MqttLink implements Link {
+  receiveMax = Infinity;
+  error: Error | undefined;
+  private readonly end_ = Promise.withResolvers<string>();
+  private readonly ready_ = Promise.withResolvers<undefined>();
+  private reason: string | undefined;
+
+  constructor(private readonly client: MqttClient) {
+    client.on('error', (error) => (this.error = error));
+    client.on('disconnect', (packet) => (this.reason ??= `the broker said goodbye (${packet.reasonCode})`));
+    client.on('close', () => {
+      this.end_.resolve(this.reason ?? this.error?.message ?? 'the connection was closed');
+    });
+    if (client.stream instanceof Socket) client.stream.setNoDelay(true);
+  }
+
+  get closed(): Promise<string> {
+    return this.end_.promise;
+  }
+
+  get subscribed(): Promise<undefined> {
+    return this.ready_.promise;
+  }
+
+  ready(): void {
+    this.ready_.resolve(undefined);
+  }
+
+  get flushedBytes(): number {
+    const { stream } = this.client;
+    return stream instanceof Socket ? stream.bytesWritten - stream.writableLength : 0;
+  }
+
+  publish(topic: string, payload: Uint8Array, options: { retain?: boolean } = {}): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (!this.client.connected) return reject(new FleetlogError('FLEETLOG_INTERRUPTED', 'Not connected.'));
+      const { retain = false } = options;
+      this.client.publish(topic, asBuffer(payload), { qos: 1, retain }, (error) => {
+        if (error) reject(error);
+        else resolve();
+      });
+    });
+  }
+
+  async drained(): Promise<void> {
+    const { stream } = this.client;
+    if (!stream.writableNeedDrain || !this.client.connected) return;
+    const drain = Promise.withResolvers<void>();
+    stream.once('drain', drain.resolve);
+    await Promise.race([drain.promise, this.closed]);
+    stream.off('drain', drain.resolve);
+  }
+
+  async end(): Promise<void> {
+    if (this.client.connected) await this.client.endAsync();
+    else this.drop('ended');
+  }
+
+  drop(reason: string): void {
+    this.reason ??= reason;
+    this.client.end(true);
+    this.client.stream.destroy();
+    this.end_.resolve(this.reason);
+  }
+}
+
+/** Where mqtt.js would keep unconfirmed messages, keeping none. */
+class NoStore implements IStore {
+  put(_packet: unknown, done: (error?: Error) => void): this {
+    done();
+    return this;
+  }
+
+  del(_packet: unknown, done: PacketCallback): this {
+    done();
+    return this;
+  }
+
+  get(_packet: unknown, done: PacketCallback): this {
+    done(new Error('not kept'));
+    return this;
+  }
+
+  createStream(): ReturnType<IStore['createStream']> {
+    return Readable.from([]) as never; // typed as readable-stream's, used as any
+  }
+
+  close(done: (error?: Error) => void): void {
+    done();
+  }
+}
+
+const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+function unreachable(
+  { url, username }: LinkOptions,
+  reason: string,
+  error: Error | undefined,
+): FleetlogError {
+  const place = withoutPassword(url);
+  const code = systemCode(error);
+  const text = error?.message ?? reason;
+  let sentence = `The cloud at ${place} can't be reached (${code ?? text}).`;
+  if (/not authorized|bad user ?name|bad username or password|banned|identifier rejected/i.test(text)) {
+    sentence = `The cloud at ${place} refuses the gateway "${username}" (${text}); check "gateway" and "uplink.password".`;
+  } else if (/unacceptable protocol version|unsupported protocol version/i.test(text)) {
+    sentence = `The cloud at ${place} doesn't speak this MQTT version; set "uplink.protocol" to the other one.`;
+  }
+  return new FleetlogError('FLEETLOG_UNREACHABLE', sentence, { cause: error });
+}
+
+function withoutPassword(url: string): string {
+  const { protocol, host } = new URL(url);
+  return `${protocol}//${host}`;
+}

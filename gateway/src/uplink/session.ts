@@ -1,0 +1,253 @@
+import type { Logger } from '@fleetlog/shared/log';
+import { decodeAck, topics, type Ack } from '@fleetlog/shared/topics';
+import { RangeSet, Signal, type Clock } from '@fleetlog/shared/util';
+import type { GatewayBuffer } from '../buffer/buffer.js';
+import type { Link } from './link.js';
+import type { Schedule, Turn } from './schedule.js';
+import type { StatusReporter } from './status.js';
+import { Window, type WindowLimits } from './window.js';
+
+/** Counters of the uplink since the process started. */
+export interface UplinkCounters {
+  connects: number;
+  sentBatches: number;
+  sentBytes: number;
+  /** Sent again because the cloud's acknowledgement didn't come in time. */
+  resentBatches: number;
+  acknowledgements: number;
+  /** Acknowledgements for another life of this buffer, ignored. */
+  foreignAcknowledgements: number;
+  /** Messages that aren't acknowledgements, ignored. */
+  malformedAcknowledgements: number;
+  refusedBatches: number;
+}
+
+export interface SessionOptions {
+  gateway: string;
+  window: WindowLimits;
+  /** How long a batch that the broker took may stay unacknowledged before it is sent again. */
+  ackTimeoutMs: number;
+}
+
+export interface SessionParts {
+  buffer: GatewayBuffer;
+  schedule: Schedule;
+  status: StatusReporter;
+  counters: UplinkCounters;
+  /** Set after each acknowledgement. */
+  progress: Signal;
+  clock: Clock;
+  logger: Logger;
+}
+
+const ackTimeoutMsMax = 60_000;
+const tickMsMax = 1000;
+
+/**
+ * What happens on one connection: sends durable batches within the window, trims by the cloud's acknowledgements, sends
+ * again what isn't acknowledged in time, and finds out when the connection is only half there.
+ */
+export class Session {
+  private readonly window: Window;
+  private readonly wake = new Signal();
+  private acks: Promise<void> = Promise.resolve();
+  private ackTimeoutMs: number;
+  /** Monotonic ms of the last acknowledgement, and of the last sign that the connection moves at all. */
+  private ackMs = 0;
+  private lifeMs = 0;
+  private flushedBytes = 0;
+
+  constructor(
+    private readonly link: Link,
+    private readonly options: SessionOptions,
+    private readonly parts: SessionParts,
+  ) {
+    const { batches, bytes } = options.window;
+    this.window = new Window({ batches: Math.min(batches, link.receiveMax), bytes });
+    this.ackTimeoutMs = options.ackTimeoutMs;
+  }
+
+  get inFlight(): { batches: number; bytes: number } {
+    return { batches: this.window.batches, bytes: this.window.bytes };
+  }
+
+  /** Works until the connection ends or the signal aborts. Returns why the connection ended; undefined at an abort. */
+  async run(signal: AbortSignal): Promise<string | undefined> {
+    const stop = new AbortController();
+    const both = AbortSignal.any([signal, stop.signal]);
+    const aborted = new Promise<undefined>((resolve) => {
+      if (both.aborted) resolve(undefined);
+      both.addEventListener('abort', () => resolve(undefined), { once: true });
+    });
+    const tasks = [this.send(both), this.follow(both), this.tick(both)].map((task) =>
+      endsQuietly(task, both),
+    );
+    try {
+      return await Promise.race([this.link.closed, aborted, ...tasks]);
+    } finally {
+      stop.abort();
+      await Promise.all(tasks);
+      await this.acks;
+    }
+  }
+
+  /** Takes a message of the acknowledgement topic. */
+  receive(payload: Uint8Array): void {
+    const { counters, logger, buffer } = this.parts;
+    let ack: Ack;
+    let held: [string, RangeSet][];
+    try {
+      ack = decodeAck(payload);
+      held = Object.entries(ack.streams).map(([stream, entry]) => [stream, RangeSet.fromFlat(entry.held)]);
+    } catch (error) {
+      counters.malformedAcknowledgements++;
+      logger.warn(
+        { error: String(error) },
+        'A message on the acknowledgement topic makes no sense; ignored.',
+      );
+      return;
+    }
+    if (ack.epoch !== buffer.epoch) {
+      counters.foreignAcknowledgements++;
+      logger.info(
+        { epoch: ack.epoch },
+        "An acknowledgement for another life of this gateway's buffer; ignored.",
+      );
+      return;
+    }
+    this.acks = this.acks
+      .then(() => this.apply(ack, held))
+      .catch((error: unknown) => {
+        logger.error(
+          { error: String(error) },
+          "An acknowledgement couldn't be applied; the next one repeats it.",
+        );
+      });
+  }
+
+  private async apply(ack: Ack, held: [string, RangeSet][]): Promise<void> {
+    const { buffer, counters, progress, logger } = this.parts;
+    counters.acknowledgements++;
+    let released = 0;
+    for (const [stream, ranges] of held) {
+      await buffer.acknowledge(stream, ranges);
+      released += this.window.release(stream, ranges);
+      for (const { sequence, code, reason } of ack.streams[stream].refused ?? []) {
+        await buffer.refuse(stream, sequence, `${code}: ${reason}`);
+        if (!this.window.remove(stream, sequence)) continue;
+        released++;
+        counters.refusedBatches++;
+        logger.error({ stream, sequence, code }, `The cloud refused a batch, which is kept aside: ${reason}`);
+      }
+    }
+    this.ackMs = this.lifeMs = this.nowMs();
+    if (released > 0) this.ackTimeoutMs = this.options.ackTimeoutMs;
+    progress.set();
+    this.wake.set();
+  }
+
+  private async send(signal: AbortSignal): Promise<void> {
+    const { buffer, schedule } = this.parts;
+    let blockedBytes = 0;
+    while (!signal.aborted) {
+      const turn = this.window.fits(blockedBytes) ? schedule.next(buffer.streams()) : undefined;
+      if (turn === undefined) {
+        await this.wake.wait(signal);
+      } else {
+        blockedBytes = await this.take(turn);
+        await this.link.drained();
+      }
+    }
+  }
+
+  /** Sends what a turn gives. Returns the bytes of the batch that the window has no room for; 0 where it had. */
+  private async take({ stream, sequence, end, limit }: Turn): Promise<number> {
+    const { buffer, schedule } = this.parts;
+    const batches = await buffer.read(stream, sequence, Math.min(limit, this.window.free));
+    schedule.skipTo(stream, batches[0]?.sequence ?? end);
+    for (const batch of batches) {
+      if (!this.window.has(stream, batch.sequence)) {
+        if (!this.window.fits(batch.bytes.length)) return batch.bytes.length;
+        this.publish(stream, batch.sequence, batch.bytes);
+      }
+      schedule.sent(stream, batch.sequence);
+    }
+    return 0;
+  }
+
+  private publish(stream: string, sequence: number, bytes: Uint8Array): void {
+    const { counters } = this.parts;
+    const nowMs = this.nowMs();
+    if (this.window.batches === 0) this.ackMs = this.lifeMs = nowMs;
+    this.window.add(stream, sequence, bytes.length, nowMs);
+    counters.sentBatches++;
+    counters.sentBytes += bytes.length;
+    this.link.publish(topics.up(this.options.gateway, stream), bytes).then(
+      () => {
+        this.lifeMs = this.nowMs();
+        this.window.accepted(stream, sequence, this.lifeMs);
+      },
+      () => undefined, // the connection is at its end, and `closed` says why
+    );
+  }
+
+  private async follow(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.parts.buffer.moreDurable(signal);
+      this.wake.set();
+    }
+  }
+
+  private async tick(signal: AbortSignal): Promise<void> {
+    const { clock, status } = this.parts;
+    while (!signal.aborted) {
+      status.publishChanges(this.link);
+      await clock.sleep(Math.min(tickMsMax, this.options.ackTimeoutMs / 4), signal);
+      this.sendAgainWhatIsLate();
+      this.dropIfHalfOpen();
+    }
+  }
+
+  private sendAgainWhatIsLate(): void {
+    const { schedule, counters, logger } = this.parts;
+    const late = this.window.expire(this.ackTimeoutMs, this.nowMs());
+    if (late.length === 0) return;
+    logger.warn(
+      { batches: late.length, timeoutMs: this.ackTimeoutMs },
+      "The cloud hasn't acknowledged in time; sending again.",
+    );
+    counters.resentBatches += late.length;
+    for (const { stream, sequence } of late) schedule.again(stream, sequence);
+    this.ackTimeoutMs = Math.min(2 * this.ackTimeoutMs, Math.max(ackTimeoutMsMax, this.options.ackTimeoutMs));
+    this.wake.set();
+  }
+
+  /**
+   * A slow link still moves bytes or brings confirmations. One on which nothing at all moves is dead, whatever the
+   * operating system says; and where the broker answers and the cloud never does, a new connection may help as well.
+   */
+  private dropIfHalfOpen(): void {
+    const nowMs = this.nowMs();
+    if (this.link.flushedBytes !== this.flushedBytes) {
+      this.flushedBytes = this.link.flushedBytes;
+      this.lifeMs = nowMs;
+    }
+    if (this.window.batches === 0) return;
+    const { ackTimeoutMs } = this.options;
+    if (nowMs - this.lifeMs > 2 * ackTimeoutMs) this.link.drop('nothing moves on the connection');
+    else if (nowMs - this.ackMs > 6 * ackTimeoutMs) this.link.drop('the cloud acknowledges nothing');
+  }
+
+  private nowMs(): number {
+    return this.parts.clock.monotonicUs() / 1000;
+  }
+}
+
+/** A task that ends by the signal ended well. */
+async function endsQuietly(task: Promise<void>, signal: AbortSignal): Promise<undefined> {
+  try {
+    await task;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}

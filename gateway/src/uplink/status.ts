@@ -1,0 +1,59 @@
+import { encodeMessage, topics, type GatewayStatus } from '@fleetlog/shared/topics';
+import type { Clock } from '@fleetlog/shared/util';
+import type { GatewayBuffer } from '../buffer/buffer.js';
+import type { Link } from './link.js';
+
+/** Changes are published at most this often. */
+const intervalMs = 5000;
+
+/** Publishes what the gateway says of itself: retained, at each connection, on change, and at the end. */
+export class StatusReporter {
+  private publishedMs = -Infinity;
+  private published = '';
+
+  constructor(
+    private readonly gateway: string,
+    private readonly version: string,
+    private readonly buffer: GatewayBuffer,
+    private readonly clock: Clock,
+  ) {}
+
+  get topic(): string {
+    return topics.status(this.gateway);
+  }
+
+  encode(connected: boolean): Uint8Array {
+    const status: GatewayStatus = {
+      connected,
+      epoch: this.buffer.epoch,
+      version: this.version,
+      timeUs: this.clock.nowUs(),
+      streams: this.streams(),
+    };
+    return encodeMessage(status);
+  }
+
+  /** A new connection: the next `publishChanges` publishes whatever is known. */
+  connected(): void {
+    this.publishedMs = -Infinity;
+    this.published = '';
+  }
+
+  publishChanges(link: Link): void {
+    const nowMs = this.clock.monotonicUs() / 1000;
+    if (nowMs - this.publishedMs < intervalMs) return;
+    const facts = JSON.stringify(this.streams());
+    if (facts === this.published) return;
+    this.published = facts;
+    this.publishedMs = nowMs;
+    link.publish(this.topic, this.encode(true), { retain: true }).catch(() => undefined); // the next one says it all
+  }
+
+  private streams(): GatewayStatus['streams'] {
+    const streams: GatewayStatus['streams'] = {};
+    for (const { stream, kind, first, next, bytes } of this.buffer.streams()) {
+      streams[stream] = { kind, first, next, bytes, discarded: 0 };
+    }
+    return streams;
+  }
+}

@@ -1,0 +1,82 @@
+import type { RangeSet } from '@fleetlog/shared/util';
+
+export interface WindowLimits {
+  batches: number;
+  bytes: number;
+}
+
+interface InFlight {
+  bytes: number;
+  sentMs: number;
+  /** When the broker said that it has it; the wait for the log's acknowledgement counts from here. */
+  acceptedMs: number | undefined;
+}
+
+/** Batches sent and not yet acknowledged by the cloud, limited in number and bytes. */
+export class Window {
+  private readonly inFlight = new Map<string, Map<number, InFlight>>();
+  batches = 0;
+  bytes = 0;
+
+  constructor(private readonly limits: WindowLimits) {}
+
+  get free(): number {
+    return this.bytes >= this.limits.bytes ? 0 : Math.max(0, this.limits.batches - this.batches);
+  }
+
+  /** One batch always fits into an empty window, however large it is. */
+  fits(bytes: number): boolean {
+    return this.batches === 0 || (this.free > 0 && this.bytes + bytes <= this.limits.bytes);
+  }
+
+  has(stream: string, sequence: number): boolean {
+    return this.inFlight.get(stream)?.has(sequence) ?? false;
+  }
+
+  add(stream: string, sequence: number, bytes: number, nowMs: number): void {
+    let batches = this.inFlight.get(stream);
+    if (!batches) this.inFlight.set(stream, (batches = new Map()));
+    batches.set(sequence, { bytes, sentMs: nowMs, acceptedMs: undefined });
+    this.batches++;
+    this.bytes += bytes;
+  }
+
+  accepted(stream: string, sequence: number, nowMs: number): void {
+    const batch = this.inFlight.get(stream)?.get(sequence);
+    if (batch) batch.acceptedMs = nowMs;
+  }
+
+  remove(stream: string, sequence: number): boolean {
+    const batch = this.inFlight.get(stream)?.get(sequence);
+    if (!batch) return false;
+    this.inFlight.get(stream)?.delete(sequence);
+    this.batches--;
+    this.bytes -= batch.bytes;
+    return true;
+  }
+
+  /** Takes out what `held` covers; returns how many that were. */
+  release(stream: string, held: RangeSet): number {
+    let released = 0;
+    for (const sequence of this.inFlight.get(stream)?.keys() ?? []) {
+      if (held.has(sequence) && this.remove(stream, sequence)) released++;
+    }
+    return released;
+  }
+
+  /**
+   * Takes out what has waited too long. A batch that the broker hasn't confirmed is perhaps still on its way through a
+   * slow link, in order and reliably; sending it again would only add to that, so it gets four times as long.
+   */
+  expire(timeoutMs: number, nowMs: number): { stream: string; sequence: number }[] {
+    const expired: { stream: string; sequence: number }[] = [];
+    for (const [stream, batches] of this.inFlight) {
+      for (const [sequence, { sentMs, acceptedMs }] of batches) {
+        const waitedMs = acceptedMs === undefined ? (nowMs - sentMs) / 4 : nowMs - acceptedMs;
+        if (waitedMs >= timeoutMs) expired.push({ stream, sequence });
+      }
+    }
+    for (const { stream, sequence } of expired) this.remove(stream, sequence);
+    return expired;
+  }
+}

@@ -1,0 +1,41 @@
+/*
+ * table  = size { weight }      ; 6 bits: symbols 0 … size - 1; then 4 bits each
+ *
+ * A weight stands for a relative frequency: `weightValues[weight]`, steps of 2^(3/4). `normalize` turns the weights of
+ * a table into frequencies of sum 2^FREQUENCY_BITS. Tables that no symbol uses have size 0.
+ */
+export const FREQUENCY_BITS = 11;
+export const FREQUENCY_SUM = 1 << FREQUENCY_BITS;
+export const SIZE_BITS = 6;
+export const WEIGHT_BITS = 4;
+/** Symbols of a table at most. */
+export const SYMBOLS_MAX = 32;
+
+const weightValues = Uint16Array.of(0, 1, 2, 3, 5, 8, 13, 23, 38, 64, 108, 181, 304, 512, 861, 1448);
+
+/** The weight whose value is nearest to `share` of the largest, never 0. */
+export function weightOf(share: number): number {
+  const weight = 15 + Math.round(Math.log2(share) / 0.75);
+  return weight < 1 ? 1 : weight;
+}
+
+/**
+ * Weights of one table (from `base`) to frequencies of sum FREQUENCY_SUM, each at least 1 where the weight is not 0;
+ * what rounding leaves goes to, or comes from, the first symbol of the largest weight.
+ */
+export function normalize(weights: Uint8Array, base: number, size: number, frequencies: Uint16Array): void {
+  let sum = 0;
+  let largest = base;
+  for (let i = base; i < base + size; i++) {
+    sum += weightValues[weights[i]];
+    if (weights[i] > weights[largest]) largest = i;
+  }
+  let left = FREQUENCY_SUM;
+  for (let i = base; i < base + size; i++) {
+    const value = weightValues[weights[i]];
+    const frequency = value === 0 ? 0 : Math.max(1, Math.floor((value * FREQUENCY_SUM) / sum));
+    frequencies[i] = frequency;
+    left -= frequency;
+  }
+  frequencies[largest] += left;
+}

@@ -1,0 +1,2 @@
+export { encodeCan } from './encode.js';
+export { decodeCan } from './decode.js';

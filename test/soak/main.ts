@@ -1,0 +1,111 @@
+import { randomInt } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Prng } from '#sim/vehicle/prng.js';
+import { addScore, emptyScore } from '../support/chaos/check.js';
+import { Cloud } from '../support/chaos/cloud.js';
+import { describeFaults, noFaults, type FaultCounts } from '../support/chaos/faults.js';
+import { realDataFolder, realRecordings } from '../support/chaos/recordings.js';
+import { playRound, type RoundResult } from '../support/chaos/round.js';
+
+/**
+ * `npm run soak -- [--rounds 200] [--seed N] [--round K]`: rounds of recordings brought to the log through everything
+ * that can go wrong. Prints a line a round and the score at the end; exit status 1 where a single byte differs.
+ * `--round` plays that one only.
+ */
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '200' },
+    seed: { type: 'string' },
+    round: { type: 'string' },
+  },
+});
+const seed = Number(values.seed ?? randomInt(2 ** 31));
+const first = Number(values.round ?? 0);
+const count = values.round === undefined ? Number(values.rounds) : 1;
+if (![seed, first, count].every((value) => Number.isSafeInteger(value) && value >= 0)) {
+  console.error('Give --rounds, --seed and --round whole numbers.');
+  process.exit(2);
+}
+
+/** The cloud's log grows over this many rounds, then a new one begins. */
+const ROUNDS_PER_CLOUD = 20;
+const LONG_SILENCE_PROBABILITY = 0.06;
+
+const folder = await mkdtemp(join(tmpdir(), 'fleetlog-soak-'));
+const recordings = await realRecordings();
+console.log(
+  `seed ${seed}, ${count} rounds, ${recordings.length} recordings of ${realDataFolder}, in ${folder}`,
+);
+
+const total = emptyScore();
+const faults = noFaults();
+const beganMs = performance.now();
+const failed: string[] = [];
+let cloud: Cloud | undefined;
+for (let round = first; round < first + count; round++) {
+  if (!cloud || round % ROUNDS_PER_CLOUD === 0) cloud = await freshCloud(cloud, round);
+  const longSilence = new Prng(seed, 90_000 + round).chance(LONG_SILENCE_PROBABILITY);
+  const roundFolder = join(folder, `round-${round}`);
+  let result: RoundResult;
+  try {
+    result = await playRound({
+      seed,
+      round,
+      folder: roundFolder,
+      cloud,
+      recordings,
+      transferSeconds: 5,
+      longSilence,
+    });
+  } catch (error) {
+    failed.push(
+      `round ${round} broke off: ${String(error instanceof Error ? (error.cause ?? error) : error)}`,
+    );
+    console.log(
+      `${error instanceof Error ? error.message : String(error)}\nround ${round}  FAILED  ${failed.at(-1)}`,
+    );
+    await cloud.command.kill();
+    cloud = undefined;
+    continue;
+  }
+  addScore(total, result.score);
+  for (const key of Object.keys(faults) as (keyof FaultCounts)[]) faults[key] += result.faults[key];
+  const { complaints } = result.score;
+  console.log(
+    `round ${round}  ${complaints.length === 0 ? 'ok' : 'FAILED'}  ${result.seconds.toFixed(1)} s  ` +
+      `${result.score.streams} streams, ${result.score.records} records  ${describeFaults(result.faults)}`,
+  );
+  if (complaints.length === 0) continue;
+  failed.push(...complaints);
+  console.log(`${complaints.join('\n')}\nKept in ${roundFolder} and ${cloud.folder}.\n${result.logs}`);
+  await cloud.command.kill();
+  cloud = undefined;
+}
+await cloud?.command.stop();
+
+const minutes = ((performance.now() - beganMs) / 60_000).toFixed(1);
+console.log(
+  `\n${count} rounds of seed ${seed} in ${minutes} min: ${total.streams} streams, ${total.records} records, ` +
+    `${total.bytes} bytes; lost ${total.lost}, duplicated ${total.duplicated}, altered ${total.altered}\n` +
+    `faults: ${describeFaults(faults)}`,
+);
+if (failed.length > 0) {
+  console.log(`${failed.join('\n')}\nRepeat a round with: npm run soak -- --seed ${seed} --round K`);
+  process.exitCode = 1;
+} else {
+  console.log('Everything came out as it went in.');
+  await rm(folder, { recursive: true, force: true });
+}
+
+async function freshCloud(before: Cloud | undefined, round: number): Promise<Cloud> {
+  if (before) {
+    await before.command.stop();
+    await rm(before.folder, { recursive: true, force: true });
+  }
+  const fresh = new Cloud(join(folder, `cloud-${round}`));
+  await fresh.start();
+  return fresh;
+}
