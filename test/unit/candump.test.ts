@@ -222,10 +222,7 @@ describe('candump text: style and what is kept verbatim', () => {
   });
 
   it('settles the padding of the seconds by the first that shows it', () => {
-    assert.deepEqual(
-      verbatimOf('(1700000000.000000) can0 1#\n'.replace('1#', '001#') + '(1700000000.000000) can0 002#\n'),
-      [],
-    );
+    assert.deepEqual(verbatimOf('(1700000000.000000) can0 001#\n(1700000000.000000) can0 002#\n'), []);
     assert.deepEqual(verbatimOf('(0000000001.000000) can0 001#\n(1.000000) can0 002#\n'), [1]);
     assert.deepEqual(
       verbatimOf('(1.000000) can0 001#\n(0000000001.000000) can0 002#\n(0000000001.000000) can0 003#\n'),
@@ -268,11 +265,11 @@ describe('candump text: style and what is kept verbatim', () => {
   it('keeps no old text where the times are shifted', () => {
     const parser = new CandumpParser();
     parser.shiftUs = 1_000_000_000_000_001;
-    const { batches } = parseCandump('(1.5)  can0 123#1aB.11\n(2.25) can0 123#11', parser);
+    const { batches } = parseCandump('(1.5)  can0 123#1a.B1\n(2.25) can0 123#11', parser);
     assert.equal(batches[0].verbatim.size, 0);
     assert.equal(
       formatCandump(batches),
-      '(1000000001.500001) can0 123#1AB11\n(1000000002.250001) can0 123#11\n'.replace('1AB11', '1AB11'),
+      '(1000000001.500001) can0 123#1AB1\n(1000000002.250001) can0 123#11\n',
     );
   });
 });

@@ -54,6 +54,10 @@ describe('events-1', () => {
       Array.from({ length: limits.eventAttributesMax + 1 }, (_, i) => [`a${i}`, i]),
     );
     assertRefused(() => encodeEvents([event({ attributes })]), 'FLEETLOG_BATCH_LIMIT');
+    assertRefused(() => encodeEvents(Array(limits.eventsMax + 1).fill(event())), 'FLEETLOG_BATCH_LIMIT');
+    const large = event({ attributes: Object.fromEntries(Object.entries(attributes).slice(1)) });
+    assertRefused(() => encodeEvents(Array(limits.eventsMax).fill(large)), 'FLEETLOG_BATCH_LIMIT');
+    assert.equal(throughTheWire(Array(900).fill(large)).length, 900);
     assertRefused(() => encodeEvents([event({ type: 'two words' })]), 'FLEETLOG_BATCH_MALFORMED');
     assertRefused(() => encodeEvents([event({ type: '' })]), 'FLEETLOG_BATCH_MALFORMED');
     assertRefused(() => encodeEvents([event({ timeUs: 0.5 })]), 'FLEETLOG_BATCH_MALFORMED');
@@ -91,8 +95,12 @@ describe('events-1', () => {
       'an attribute that is bytes': written([[5, 'a', new Map([['b', Buffer.alloc(1)]])]]),
       'an attribute over 2^53': written([[5, 'a', new Map([['b', 2n ** 63n]])]]),
       'a tag': raw(Buffer.from('81 83 05 61 61 c2 41 01'.replaceAll(' ', ''), 'hex')),
+      'too many items': raw(
+        Buffer.concat([Buffer.from('81830561619a00030000', 'hex'), Buffer.alloc(0x3_0000, 0xa0)]),
+      ),
       'something behind the list': raw(Buffer.concat([cbor([[5, 'a', new Map()]]), Uint8Array.of(0)])),
     };
+    assertRefused(written([], { recordCount: limits.eventsMax + 1 }), 'FLEETLOG_BATCH_LIMIT');
     for (const [what, decode] of Object.entries(refused)) {
       assert.throws(decode, { code: 'FLEETLOG_BATCH_MALFORMED' }, what);
     }

@@ -20,7 +20,7 @@ describe('the simulated GPS receiver', () => {
     for (const sentence of sentencesOf({ durationUs: 600e6 })) {
       const match = /^\$(.*)\*([0-9A-F]{2})$/.exec(sentence);
       assert.ok(match, sentence);
-      const sum = [...match[1]].reduce((xor, character) => xor ^ character.charCodeAt(0), 0);
+      const sum = Buffer.from(match[1]).reduce((xor, byte) => xor ^ byte, 0);
       assert.equal(Number.parseInt(match[2], 16), sum, sentence);
     }
   });

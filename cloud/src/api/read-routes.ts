@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { exportRecords } from '../export/export.js';
-import { formatFor, type FormatName } from '../export/formats.js';
+import { defaultFormat, formatFor, type FormatName } from '../export/formats.js';
 import type { StreamFilter } from '../index/index.js';
 import { catchUp, type ApiContext } from './context.js';
 import { checkFilter, findStream } from './find-stream.js';
@@ -16,7 +16,7 @@ interface ExportParameters {
   stream: string;
   from?: string;
   to?: string;
-  format: FormatName;
+  format?: FormatName;
 }
 
 /** The records themselves: of the past, and as they come. */
@@ -37,7 +37,7 @@ export function readRoutes(app: FastifyInstance, context: ApiContext): void {
       using _slot = context.exports.take();
       await catchUp(context, reply);
       const summary = await findStream(index, fleet, query.gateway, query.stream);
-      const format = formatFor(query.format, summary.kind);
+      const format = formatFor(query.format ?? defaultFormat(summary.kind), summary.kind);
       const nowUs = clock.nowUs();
       // The end is what was there at the call: an export of a live stream ends, too.
       const fromUs = query.from === undefined ? (summary.firstTimeUs ?? 0) : parseTime(query.from, nowUs);

@@ -26,7 +26,9 @@ export const ExportQuery = Type.Object(
     stream: Name('Stream.'),
     from: Type.Optional(Moment(`First event time, inclusive. ${times}`)),
     to: Type.Optional(Moment('Last event time, exclusive.')),
-    format: choice(Object.keys(formats), 'Must fit the kind of the stream.'),
+    format: Type.Optional(
+      choice(Object.keys(formats), 'Must fit the kind of the stream; candump, lines or ndjson by kind where not given.'),
+    ),
   },
   { additionalProperties: false },
 );
@@ -119,6 +121,7 @@ export const StatusBody = Type.Object({
     records: Count,
     bytes: Count,
     duplicates: Count,
+    putOff: Count,
     refused: Type.Record(Type.String(), Count),
   }),
   log: Type.Object({

@@ -1,3 +1,4 @@
+import type { AddressInfo } from 'node:net';
 import swagger from '@fastify/swagger';
 import fastify from 'fastify';
 import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
@@ -80,7 +81,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     await app.close();
     throw listenError(host, port, error);
   }
-  const address = app.addresses()[0];
+  const address = app.server.address() as AddressInfo;
   const urlHost = address.family === 'IPv6' ? `[${address.address}]` : address.address;
   return {
     url: `http://${urlHost}:${address.port}`,

@@ -33,6 +33,7 @@ export async function sendStream(reply: FastifyReply, options: StreamReplyOption
     try {
       piece ??= await chunks.next();
       while (!piece.done) {
+        clientGone.signal.throwIfAborted();
         if (!raw.write(piece.value)) await drained(raw, idleMs, clientGone.signal);
         piece = await chunks.next();
       }

@@ -30,6 +30,10 @@ export function formatFor(name: FormatName, kind: StreamKind): Format {
   );
 }
 
+/** What people most likely want of a stream of that kind. */
+export const defaultFormat = (kind: StreamKind): FormatName =>
+  kind === 'can' ? 'candump' : kind === 'lines' ? 'lines' : 'ndjson';
+
 /** The form of `candump -L`: what came in from such a recording comes out byte for byte. */
 function candump(): Formatter {
   const formatter = new CandumpFormatter();

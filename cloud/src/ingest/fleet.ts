@@ -27,6 +27,8 @@ export interface IngestCounters {
   records: number;
   bytes: number;
   duplicates: number;
+  /** Messages neither taken nor refused, for lack of room; the gateways send them again. */
+  putOff: number;
   /** Refused messages by error code. */
   refused: Record<string, number>;
 }

@@ -15,7 +15,7 @@ interface Options {
 }
 
 const demo = createCommand(
-  'npm start --',
+  'npm start',
   'A fleet at work on this machine: a cloud, and three gateways with invented vehicles or one for each recording.',
   [
     'npm start',
@@ -23,6 +23,7 @@ const demo = createCommand(
     'npm start -- --data /tmp/demo --mqtt 2883 --http 9090',
   ],
 )
+  .usage('-- [options] [recordings...]')
   .argument('[recordings...]', 'candump text or any lines (NMEA), fed as if they happened now')
   .option(
     '--data <folder>',

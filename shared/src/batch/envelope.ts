@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib';
 import { FleetlogError } from '../errors/index.js';
-import { encodeHeader, readHeader } from './header-codec.js';
+import { encodeHeader, readHeader, readIdentity } from './header-codec.js';
 import { decodePlain } from './plain-cbor.js';
-import { limits, type Batch, type BatchHeader } from './types.js';
+import { limits, type Batch, type BatchHeader, type BatchIdentity } from './types.js';
 
 /*
  * batch    = [ header, payload, checksum ]
@@ -55,6 +55,23 @@ export function decodeBatch(bytes: Uint8Array): Batch {
       `A batch of ${bytes.length} bytes is over the limit of ${limits.batchBytesMax}.`,
     );
   }
+  const { fields, payload } = openFrame(bytes);
+  return { header: readHeader(fields), payload };
+}
+
+/**
+ * Says which batch these bytes are where `decodeBatch` refuses what is in them: of a newer version, with an unknown
+ * codec, over a limit. Undefined where the checksum or the identity itself doesn't fit.
+ */
+export function identifyBatch(bytes: Uint8Array): BatchIdentity | undefined {
+  try {
+    return readIdentity(openFrame(bytes).fields);
+  } catch {
+    return undefined;
+  }
+}
+
+function openFrame(bytes: Uint8Array): { fields: ReadonlyMap<unknown, unknown>; payload: Uint8Array } {
   const end = bytes.length - checksumBytes;
   if (end < 3 || bytes[0] !== arrayOfThree || bytes[end] !== uint32Head) throw malformed('frame');
   const checksum = new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(end + 1);
@@ -67,7 +84,7 @@ export function decodeBatch(bytes: Uint8Array): Batch {
   if (!(fields instanceof Map)) throw malformed('header');
   if (!(payload instanceof Uint8Array)) throw malformed('payload');
   if (number !== checksum) throw malformed('frame'); // the last five bytes belonged to something else
-  return { header: readHeader(fields), payload };
+  return { fields, payload };
 }
 
 const malformed = (what: string): FleetlogError =>

@@ -11,7 +11,9 @@ import { compress, decompress } from './zstd.js';
 
 /** Encodes events. Errors: FLEETLOG_BATCH_MALFORMED, _LIMIT for a record that no reader would take. */
 export function encodeEvents(records: readonly EventRecord[]): EncodedPayload {
-  const times = records.map(({ timeUs }) => timeUs);
+  if (records.length > limits.eventsMax) throw overLimit(`${records.length} events`);
+  const items = records.reduce((sum, { attributes }) => sum + 4 + 2 * Object.keys(attributes).length, 1);
+  if (items > limits.eventItemsMax) throw overLimit(`${items} items in events`);
   const raw = encodePlain(
     records.map(({ timeUs, type, attributes }) => {
       checkEvent(timeUs, type, Object.entries(attributes));
@@ -24,8 +26,7 @@ export function encodeEvents(records: readonly EventRecord[]): EncodedPayload {
     payload: compress(raw, 3),
     rawBytes: raw.length,
     recordCount: records.length,
-    firstTimeUs: times.reduce((least, time) => Math.min(least, time), times[0] ?? 0),
-    lastTimeUs: times.reduce((most, time) => Math.max(most, time), times[0] ?? 0),
+    ...timesOf(records),
   };
 }
 
@@ -36,22 +37,35 @@ export function encodeEvents(records: readonly EventRecord[]): EncodedPayload {
 export function decodeEvents(batch: Batch): EventRecord[] {
   expectCodec(batch, 'events-1');
   const { header } = batch;
+  if (header.recordCount > limits.eventsMax) throw overLimit(`${header.recordCount} events`);
   const raw = decompress(batch.payload, header.rawBytes);
-  const itemsMax = 1 + header.recordCount * (4 + 2 * limits.eventAttributesMax);
-  const events = decodePlain(raw, { depthMax: 3, itemsMax });
+  const events = decodePlain(raw, { depthMax: 3, itemsMax: limits.eventItemsMax });
   if (!Array.isArray(events) || events.length !== header.recordCount) {
     throw malformedPayload("it isn't a list of as many events as the header says");
   }
-  return events.map((event) => readEvent(event, header.firstTimeUs, header.lastTimeUs));
+  const records = events.map(readEvent);
+  const { firstTimeUs, lastTimeUs } = timesOf(records);
+  if (records.length > 0 && (firstTimeUs !== header.firstTimeUs || lastTimeUs !== header.lastTimeUs)) {
+    throw malformedPayload("its times aren't those of the header");
+  }
+  return records;
 }
 
-function readEvent(event: unknown, firstTimeUs: number, lastTimeUs: number): EventRecord {
+function timesOf(records: readonly EventRecord[]): { firstTimeUs: number; lastTimeUs: number } {
+  let firstTimeUs = records[0]?.timeUs ?? 0;
+  let lastTimeUs = firstTimeUs;
+  for (const { timeUs } of records) {
+    firstTimeUs = Math.min(firstTimeUs, timeUs);
+    lastTimeUs = Math.max(lastTimeUs, timeUs);
+  }
+  return { firstTimeUs, lastTimeUs };
+}
+
+function readEvent(event: unknown): EventRecord {
   if (!Array.isArray(event) || event.length !== 3) throw malformedPayload('an event has no three parts');
   const [time, type, attributes] = event as unknown[];
   const timeUs = wholeNumber(time);
-  if (timeUs === undefined || timeUs < firstTimeUs || timeUs > lastTimeUs) {
-    throw malformedPayload("an event's time isn't within those of the header");
-  }
+  if (timeUs === undefined) throw malformedPayload("an event's time isn't a whole number of µs");
   if (!(attributes instanceof Map)) throw malformedPayload('an event has no attributes');
   const entries = [...attributes].map(([name, value]): [unknown, unknown] => [
     name,

@@ -11,6 +11,7 @@ import {
   origins,
   streamKinds,
   type BatchHeader,
+  type BatchIdentity,
   type CodecName,
   type StreamKind,
 } from './types.js';
@@ -120,6 +121,16 @@ export function readHeader(fields: ReadonlyMap<unknown, unknown>): BatchHeader {
   };
   checkHeader(header);
   return header;
+}
+
+/** Reads only what says which batch it is, whatever the version; undefined where that doesn't fit. */
+export function readIdentity(fields: ReadonlyMap<unknown, unknown>): BatchIdentity | undefined {
+  const gateway = fields.get(key.gateway);
+  const epoch = hex(fields.get(key.epoch));
+  const stream = fields.get(key.stream);
+  const sequence = wholeNumber(fields.get(key.sequence)) ?? -1;
+  if (!isGatewayId(gateway) || !isLifeId(epoch) || !isStreamName(stream) || sequence < 0) return undefined;
+  return { gateway, epoch, stream, sequence };
 }
 
 /** What writer and reader both ask of a header. */

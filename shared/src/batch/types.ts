@@ -54,6 +54,9 @@ export interface BatchHeader {
   rawBytes: number;
 }
 
+/** Which batch it is, among all of a fleet; these fields mean the same in every version of the format. */
+export type BatchIdentity = Pick<BatchHeader, 'gateway' | 'epoch' | 'stream' | 'sequence'>;
+
 /** A payload with the facts that its codec adds to the header. */
 export interface EncodedPayload {
   kind: StreamKind;
@@ -107,6 +110,9 @@ export const limits = {
   lineBytesMax: 1024 * 1024,
   /** Channels of a `samples` stream. */
   channelsMax: 4096,
+  eventsMax: 4096,
+  /** CBOR items of one batch of events: decoded ones take a hundred times the memory of their bytes. */
+  eventItemsMax: 1 << 17,
   /** Attributes of one event. */
   eventAttributesMax: 64,
   gapDetailCharsMax: 1024,

@@ -3,6 +3,7 @@ import { Value } from 'typebox/value';
 import type { Static, TSchema } from 'typebox';
 import { parseDocument } from 'yaml';
 import { FleetlogError, systemCode } from '../errors/index.js';
+import { choicesOf, narrowed } from './unions.js';
 
 /** Reads a YAML file into plain values. Errors: FLEETLOG_CONFIG with file, line and what is wrong. */
 export function readYaml(path: string): unknown {
@@ -27,10 +28,11 @@ export function readYaml(path: string): unknown {
  * impossible ranges are refused, each with the path of its key. Errors: FLEETLOG_CONFIG.
  */
 export function checkConfig<T extends TSchema>(schema: T, value: unknown, source: string): Static<T> {
-  const filled = Value.Default(schema, Value.Clone(value ?? {}));
+  const form = narrowed(schema, value ?? {});
+  const filled = Value.Default(form, Value.Clone(value ?? {}));
   const complaints: string[] = [];
-  for (const error of Value.Errors(schema, filled)) {
-    const text = complaint(schema, error as unknown as ValidationError);
+  for (const error of Value.Errors(form, filled)) {
+    const text = complaint(form, error as unknown as ValidationError);
     if (text && !complaints.includes(text)) complaints.push(text);
     if (complaints.length === 8) break;
   }
@@ -51,6 +53,7 @@ interface ValidationError {
 function complaint(schema: TSchema, error: ValidationError): string | undefined {
   const path = keyPath(error.instancePath);
   const { params } = error;
+  if (error.schemaPath.includes('/anyOf/')) return undefined; // one form of several; the union itself complains too
   switch (error.keyword) {
     case 'additionalProperties':
     case 'unevaluatedProperties': {
@@ -63,6 +66,12 @@ function complaint(schema: TSchema, error: ValidationError): string | undefined 
     }
     case 'boolean':
       return undefined; // the twin of additionalProperties
+    case 'anyOf': {
+      const choices = choicesOf(schemaAt(schema, error.schemaPath));
+      if (!choices) return `"${path || 'the whole'}" has none of the forms that it may have`;
+      const key = [path, choices.key].filter(Boolean).join('.');
+      return `"${key}" must be ${choices.values.length > 1 ? 'one of ' : ''}${choices.values.join(', ')}`;
+    }
     default: {
       const unit = unitAt(schema, error.schemaPath);
       return `"${path || 'the whole'}" ${unit ? `must be a ${unit}` : error.message}`;
@@ -77,12 +86,16 @@ const keyPath = (pointer: string): string =>
     .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
     .join('.');
 
-/** The `unit` note of the schema that an error points into. */
-function unitAt(schema: TSchema, schemaPath: string): string | undefined {
+/** The schema that an error points into. */
+function schemaAt(schema: TSchema, schemaPath: string): unknown {
   let at: unknown = schema;
   for (const part of schemaPath.replace(/^#?\/?/, '').split('/')) {
-    if (typeof at !== 'object' || at === null) return undefined;
-    if (part in at) at = (at as Record<string, unknown>)[part];
+    const next = (at as Record<string, unknown>)[part];
+    if (typeof next !== 'object' || next === null || Array.isArray(next)) break;
+    at = next;
   }
-  return typeof at === 'object' && at !== null ? ((at as { unit?: string }).unit ?? undefined) : undefined;
+  return at;
 }
+
+const unitAt = (schema: TSchema, schemaPath: string): string | undefined =>
+  (schemaAt(schema, schemaPath) as { unit?: string }).unit;

@@ -11,10 +11,14 @@ export interface NativeDatabase {
   iterator(
     range: { gte: Uint8Array; lt: Uint8Array },
     options: { reverse?: boolean; limit?: number; values?: boolean; capacity?: number },
-  ): AsyncIterable<{ key: Uint8Array; value: Uint8Array | null }>;
+  ): NativeScan;
   flush(): Promise<void>;
   currentWalFile(): Promise<{ path: string }>;
   getProperty(name: string): Promise<string>;
+}
+
+export interface NativeScan extends AsyncIterable<{ key: Uint8Array; value: Uint8Array | null }> {
+  destroy(): void;
 }
 
 export interface NativeReadBatch {

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FleetlogError, systemCode } from '../errors/index.js';
-import { loadRocksDb, type NativeDatabase } from './binding.js';
+import { loadRocksDb, type NativeDatabase, type NativeScan } from './binding.js';
 import type { KeyRange, OrderedStore, ScanOptions, StoreEntry, StoreOperation } from './store.js';
 import { WalSync } from './wal-sync.js';
 
@@ -94,7 +94,11 @@ function describe(error: unknown): string {
 class RocksDbStore implements OrderedStore {
   private readonly wal: WalSync;
   private closing: Promise<void> | undefined;
-  private scans = new Set<AbortController>();
+  private readonly scans = new Set<NativeScan>();
+  /** The barrier that runs or ran last; never rejects. */
+  private lastSync: Promise<void> = Promise.resolve();
+  /** The barrier that hasn't begun: it covers whoever asks until then. */
+  private nextSync: Promise<void> | undefined;
   private flushBeforeSync = false;
 
   constructor(
@@ -133,21 +137,15 @@ class RocksDbStore implements OrderedStore {
   async *entries(range: KeyRange, options: ScanOptions = {}): AsyncIterable<StoreEntry> {
     this.checkOpen();
     const { reverse = false, limit = Infinity, keysOnly = false, prefetch = 64 } = options;
-    const scan = new AbortController();
+    const capacity = Math.max(1, Math.min(prefetch, limit));
+    const scan = this.db.iterator(range, { reverse, limit, values: !keysOnly, capacity });
     this.scans.add(scan);
     try {
-      const capacity = Math.max(1, Math.min(prefetch, limit));
-      for await (const { key, value } of this.db.iterator(range, {
-        reverse,
-        limit,
-        values: !keysOnly,
-        capacity,
-      })) {
+      for await (const { key, value } of scan) {
         yield { key, value: value ?? empty };
-        if (scan.signal.aborted) {
-          throw new FleetlogError('FLEETLOG_INTERRUPTED', `The store ${this.path} was closed during a read.`);
-        }
+        this.checkOpen();
       }
+      this.checkOpen(); // a scan that `close` destroyed ends as if it were done
     } catch (cause) {
       if (cause instanceof FleetlogError) throw cause;
       throw this.failure('read', cause);
@@ -174,8 +172,21 @@ class RocksDbStore implements OrderedStore {
     }
   }
 
+  /** One barrier at a time; those who ask while one runs share the next. */
   async sync(): Promise<void> {
     this.checkOpen();
+    if (!this.nextSync) {
+      const sync = this.lastSync.then(() => {
+        this.nextSync = undefined;
+        return this.syncNow();
+      });
+      this.nextSync = sync;
+      this.lastSync = sync.catch(() => {}); // told to those who wait for it
+    }
+    return this.nextSync;
+  }
+
+  private async syncNow(): Promise<void> {
     try {
       if (this.flushBeforeSync) {
         await this.db.flush();
@@ -206,7 +217,8 @@ class RocksDbStore implements OrderedStore {
   }
 
   private async closeOnce(): Promise<void> {
-    for (const scan of this.scans) scan.abort();
+    for (const scan of this.scans) scan.destroy(); // the database waits for open iterators for ever
+    await this.lastSync;
     await this.wal.close();
     await this.db.close({ force: true });
   }

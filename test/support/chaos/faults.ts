@@ -23,6 +23,7 @@ export const noFaults = (): FaultCounts => ({
   halfOpens: 0,
   longHalfOpens: 0,
   acksDropped: 0,
+  batchesLost: 0,
   duplicated: 0,
   reordered: 0,
 });
@@ -62,6 +63,7 @@ export class Faults {
   async strike(forMs: number, longSilence: boolean): Promise<void> {
     const { prng, proxy } = this;
     proxy.rates.dropAck = prng.between(0, 0.6);
+    proxy.rates.loseBatch = prng.chance(0.5) ? prng.between(0, 0.1) : 0;
     proxy.rates.duplicate = prng.between(0, 0.4);
     proxy.rates.reorder = prng.between(0, 0.4);
     proxy.latencyMs = prng.chance(0.5) ? prng.below(60) : 0;
@@ -105,7 +107,7 @@ export class Faults {
     if (running.length === 0) return;
     const { command } = running[this.prng.below(running.length)];
     await command.kill();
-    if (command.succeeded) return; // it was done a moment before
+    if (command.exitStatus === 0) return; // it was done a moment before
     this.counts.gatewayKills++;
     if (this.prng.chance(0.3)) await sleep(this.prng.between(0, 500));
     command.start();

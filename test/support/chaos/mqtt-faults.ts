@@ -5,6 +5,8 @@ import type { Prng } from '#sim/vehicle/prng.js';
 export interface MqttFaultRates {
   /** An acknowledgement of the cloud's log is lost. */
   dropAck: number;
+  /** A batch is lost on its way; no network does that without a cut, but a broker may. */
+  loseBatch: number;
   /** A batch comes a second time. */
   duplicate: number;
   /** A batch is held back while others overtake it. */
@@ -13,6 +15,7 @@ export interface MqttFaultRates {
 
 export interface MqttFaultCounts {
   acksDropped: number;
+  batchesLost: number;
   duplicated: number;
   reordered: number;
 }
@@ -68,6 +71,10 @@ export class MqttFaults {
     const { prng, rates, counts } = this;
     const id = packet.messageId ?? 0;
     this.gatewayIds.add(id);
+    if (prng.chance(rates.loseBatch)) {
+      counts.batchesLost++;
+      return;
+    }
     const twice = prng.chance(rates.duplicate);
     const late = prng.chance(rates.reorder);
     if (late) {

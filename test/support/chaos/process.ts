@@ -34,9 +34,13 @@ export class Command {
     return this.child !== undefined && this.child.exitCode === null && this.child.signalCode === null;
   }
 
-  /** True where the last life ended with status 0. */
-  get succeeded(): boolean {
-    return this.child?.exitCode === 0;
+  get pid(): number | undefined {
+    return this.child?.pid;
+  }
+
+  /** Of the last life; null while it runs, and where a signal ended it. */
+  get exitStatus(): number | null {
+    return this.child?.exitCode ?? null;
   }
 
   start(): void {
@@ -89,6 +93,10 @@ export class Command {
     if (!this.running) return;
     this.child?.kill('SIGKILL');
     await this.exit;
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.child?.kill(name);
   }
 
   /** SIGTERM, as an operator does. */

@@ -16,8 +16,8 @@ interface Connection {
 export class TcpProxy implements AsyncDisposable {
   /** Where the broker listens at the moment. */
   brokerPort = 0;
-  readonly rates: MqttFaultRates = { dropAck: 0, duplicate: 0, reorder: 0 };
-  readonly counts: MqttFaultCounts = { acksDropped: 0, duplicated: 0, reordered: 0 };
+  readonly rates: MqttFaultRates = { dropAck: 0, loseBatch: 0, duplicate: 0, reorder: 0 };
+  readonly counts: MqttFaultCounts = { acksDropped: 0, batchesLost: 0, duplicated: 0, reordered: 0 };
   /** How long each byte takes, each way. */
   latencyMs = 0;
   private readonly connections = new Set<Connection>();

@@ -21,6 +21,10 @@ export class ByteWriter {
   /** The number of bytes as varint, then the bytes. */
   block(block: Uint8Array): void {
     this.varint(block.length);
+    this.copy(block);
+  }
+
+  copy(block: Uint8Array): void {
     this.reserve(block.length);
     this.bytes.set(block, this.length);
     this.length += block.length;

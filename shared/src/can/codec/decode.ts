@@ -1,53 +1,88 @@
-import { FleetlogError } from '../../errors/index.js';
+import { expectCodec, malformedPayload, overLimit } from '../../batch/payload.js';
 import { limits, type Batch } from '../../batch/types.js';
-import { decompress } from '../../batch/zstd.js';
-import { CanFrames, FRAME_DATA_BYTES_MAX } from '../frames.js';
+import { CanFrames } from '../frames.js';
 import { ByteReader } from './byte-reader.js';
+import { Channels, readChannels } from './channels.js';
 import { readFacts } from './facts.js';
-import { malformed } from './malformed.js';
+import { LaneReader, Places } from './lanes.js';
+import { OrderModel, readOrder } from './order.js';
+import { SymbolReader } from './symbol-reader.js';
+import { TABLES } from './tables.js';
+import { readTimes, TickModel } from './times.js';
+
+/** Arrays that are used again for each batch: decoding is synchronous, so one set serves a thread. */
+class Decoder {
+  private readonly symbols = new SymbolReader(TABLES);
+  private readonly channels = new Channels();
+  private readonly order = new OrderModel();
+  private readonly ticks = new TickModel();
+  private readonly places = new Places();
+  private readonly lanes = new LaneReader(this.symbols);
+  private channelOf = new Int32Array(4096);
+
+  decode({ header, payload }: Batch, into: CanFrames): void {
+    const count = header.recordCount;
+    if (count > limits.recordsMax || header.rawBytes > limits.rawBytesMax)
+      throw overLimit('its header says so');
+    if (!(count >= 0)) throw malformedPayload('its number of frames is impossible');
+    const input = new ByteReader(payload);
+    const factsBytes = readFacts(input, into, {
+      count,
+      firstTimeUs: header.firstTimeUs,
+      rawBytesMax: header.rawBytes,
+    });
+    const dataBytes = header.rawBytes - factsBytes;
+    const { symbols, channels } = this;
+    symbols.open(input.rest());
+    readChannels(symbols, channels, count, into.buses.length);
+    if (this.channelOf.length < count) this.channelOf = new Int32Array(2 * count);
+    const { channelOf } = this;
+    readOrder(symbols, this.order, channelOf, count, channels.count);
+    into.reserve(count, dataBytes);
+    if (spread(channels, channelOf, count, into) !== dataBytes) {
+      throw malformedPayload('its data are not as long as the header says');
+    }
+    readTimes(symbols, this.ticks, into.timeOffsetUs, channelOf, count, channels.count);
+    this.places.sort(channels, channelOf, into.dataStart, count);
+    this.lanes.read(channels, this.places.dataStart, into.data);
+    symbols.close();
+    into.count = count;
+  }
+}
+
+/** Gives each frame what its channel says, counts the channels' frames, and returns the length of all data. */
+function spread(channels: Channels, channelOf: Int32Array, count: number, into: CanFrames): number {
+  const { id, bus, flags, dlc, length, frames } = channels;
+  const { id: ids, bus: buses, flags: allFlags, dlc: dlcs, dataStart } = into;
+  let end = 0;
+  for (let i = 0; i < count; i++) {
+    const channel = channelOf[i];
+    ids[i] = id[channel];
+    buses[i] = bus[channel];
+    allFlags[i] = flags[channel];
+    dlcs[i] = dlc[channel];
+    frames[channel]++;
+    end += length[channel];
+    dataStart[i + 1] = end;
+  }
+  return end;
+}
+
+const decoder = new Decoder();
 
 /**
- * Decodes a `can-1` batch into `into` (a new object where none is given), whose earlier content is replaced.
- * Bounded time and memory for any bytes. Errors: FLEETLOG_BATCH_MALFORMED, _LIMIT; after one, `into` holds no frames.
+ * Decodes a `can-1` batch into `into` (a new object where none is given), whose earlier content is replaced; its
+ * arrays are used again. Bounded time and memory for any bytes.
+ * Errors: FLEETLOG_BATCH_CODEC, _MALFORMED, _LIMIT; after one, `into` holds no frames.
  */
 export function decodeCan(batch: Batch, into: CanFrames = new CanFrames()): CanFrames {
+  expectCodec(batch, 'can-1');
   into.clear();
-  const { header, payload } = batch;
-  if (header.kind !== 'can' || header.codec !== 'can-1') throw malformed('its header names another codec');
-  const count = header.recordCount;
-  if (count > limits.recordsMax) {
-    throw new FleetlogError('FLEETLOG_BATCH_LIMIT', `A batch of ${count} frames is over the limit.`);
-  }
-  if (!(count >= 0)) throw malformed('its number of frames is impossible');
-  const input = new ByteReader(decompress(payload, header.rawBytes));
   try {
-    readFacts(input, into, count);
-    readColumns(input, into, count);
-    into.count = count;
+    decoder.decode(batch, into);
   } catch (error) {
     into.clear();
     throw error;
   }
   return into;
-}
-
-function readColumns(input: ByteReader, into: CanFrames, count: number): void {
-  if (input.left < 12 * count) throw malformed('it ends too early');
-  into.reserve(count, input.left - 12 * count);
-  for (let i = 0; i < count; i++) into.timeOffsetUs[i] = input.u32();
-  for (let i = 0; i < count; i++) into.id[i] = input.u32();
-  into.flags.set(input.borrow(count));
-  into.dlc.set(input.borrow(count));
-  const bus = input.borrow(count);
-  for (let i = 0; i < count; i++) if (bus[i] >= into.buses.length) throw malformed('a bus has no name');
-  into.bus.set(bus);
-  let end = 0;
-  for (let i = 0; i < count; i++) {
-    const length = input.u8();
-    if (length > FRAME_DATA_BYTES_MAX) throw malformed('a frame is too long');
-    end += length;
-    into.dataStart[i + 1] = end;
-  }
-  if (end !== input.left) throw malformed('its data have the wrong length');
-  into.data.set(input.borrow(end));
 }

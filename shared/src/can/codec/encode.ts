@@ -1,37 +1,68 @@
-import type { EncodedPayload } from '../../batch/types.js';
-import { compress } from '../../batch/zstd.js';
+import { overLimit } from '../../batch/payload.js';
+import { limits, type EncodedPayload } from '../../batch/types.js';
 import type { CanFrames } from '../frames.js';
-import { ByteWriter } from './byte-writer.js';
+import { Channels, sortIntoChannels, writeChannels } from './channels.js';
 import { writeFacts } from './facts.js';
+import { LaneWriter, Places } from './lanes.js';
+import { OrderModel, writeOrder } from './order.js';
+import { SymbolWriter } from './symbol-writer.js';
+import { TABLES } from './tables.js';
+import { TickModel, writeTimes } from './times.js';
 
-const out = new ByteWriter();
+/** Arrays that are used again for each batch: encoding is synchronous, so one set serves a thread. */
+class Encoder {
+  private readonly out = new SymbolWriter(TABLES);
+  private readonly channels = new Channels();
+  private readonly order = new OrderModel();
+  private readonly ticks = new TickModel();
+  private readonly places = new Places();
+  private readonly lanes = new LaneWriter(this.out);
+  private channelOf = new Int32Array(4096);
 
-/** Encodes frames as a `can-1` payload, which is a buffer of its own; `format-can-1.md` specifies its bytes. */
-export function encodeCan(frames: CanFrames): EncodedPayload {
-  const { count } = frames;
-  out.clear();
-  writeFacts(frames, out);
-  let first = 0;
-  let last = 0;
-  for (let i = 0; i < count; i++) {
-    const time = frames.timeOffsetUs[i];
-    if (i === 0 || time < first) first = time;
-    if (i === 0 || time > last) last = time;
-    out.u32(time);
+  encode(frames: CanFrames): EncodedPayload {
+    const { out, channels } = this;
+    const { count } = frames;
+    if (this.channelOf.length < count) this.channelOf = new Int32Array(2 * count);
+    const { channelOf } = this;
+    let first = count === 0 ? 0 : frames.timeOffsetUs[0];
+    let last = first;
+    for (let i = 1; i < count; i++) {
+      const time = frames.timeOffsetUs[i];
+      if (time < first) first = time;
+      else if (time > last) last = time;
+    }
+    const { head, rawBytes: factsBytes } = writeFacts(frames, frames.baseTimeUs + first);
+    const rawBytes = factsBytes + frames.dataBytes;
+    if (count > limits.recordsMax) throw overLimit(`${count} frames`);
+    if (rawBytes > limits.rawBytesMax) throw overLimit(`${rawBytes} bytes of data`);
+
+    sortIntoChannels(frames, channels, channelOf);
+    this.places.sort(channels, channelOf, frames.dataStart, count);
+    out.clear();
+    writeChannels(out, channels);
+    writeOrder(out, this.order, channelOf, count, channels.count);
+    writeTimes(out, this.ticks, frames.timeOffsetUs, channelOf, count, channels.count);
+    this.lanes.write(channels, this.places.dataStart, frames.data);
+    const payload = out.finish(head.length);
+    payload.set(head);
+    return {
+      kind: 'can',
+      codec: 'can-1',
+      payload,
+      rawBytes,
+      recordCount: count,
+      firstTimeUs: frames.baseTimeUs + first,
+      lastTimeUs: frames.baseTimeUs + last,
+    };
   }
-  for (let i = 0; i < count; i++) out.u32(frames.id[i]);
-  out.raw(frames.flags.subarray(0, count));
-  out.raw(frames.dlc.subarray(0, count));
-  out.raw(frames.bus.subarray(0, count));
-  for (let i = 0; i < count; i++) out.u8(frames.dataStart[i + 1] - frames.dataStart[i]);
-  out.raw(frames.data.subarray(0, frames.dataBytes));
-  return {
-    kind: 'can',
-    codec: 'can-1',
-    payload: compress(out.bytes.subarray(0, out.length)),
-    rawBytes: out.length,
-    recordCount: count,
-    firstTimeUs: frames.baseTimeUs + first,
-    lastTimeUs: frames.baseTimeUs + last,
-  };
+}
+
+const encoder = new Encoder();
+
+/**
+ * Encodes frames as a `can-1` payload, which is a buffer of its own; `format-can-1.md` specifies its bytes.
+ * Errors: FLEETLOG_BATCH_LIMIT above `limits.recordsMax` frames or `limits.rawBytesMax` bytes of data.
+ */
+export function encodeCan(frames: CanFrames): EncodedPayload {
+  return encoder.encode(frames);
 }

@@ -1,63 +1,99 @@
+import { malformedPayload } from '../../batch/payload.js';
+import { compress, decompress } from '../../batch/zstd.js';
 import { BUSES_MAX, type CandumpStyle, type CanFrames } from '../frames.js';
-import type { ByteReader } from './byte-reader.js';
-import type { ByteWriter } from './byte-writer.js';
-import { malformed } from './malformed.js';
+import { ByteReader } from './byte-reader.js';
+import { ByteWriter } from './byte-writer.js';
 
 /*
+ * head     = size stored facts               ; bytes of the facts, and as stored; 0 stored: plain, else a zstd frame
  * facts    = base style buses verbatim       ; what holds for the whole batch
- * base     = varint                          ; zigzag of baseTimeUs
+ * base     = varint                          ; zigzag of baseTimeUs less the header's first time
  * style    = u8                              ; bits 0-2 decimals, 3 lower case, 4 CR LF, 5 padded
- * buses    = varint { varint utf8 }          ; number of names; of each its length and bytes
- * verbatim = varint { varint varint bytes }  ; number of lines; of each: frames since the last one, length, bytes
+ * buses    = varint { varint utf8 }          ; how many names; of each its length and bytes
+ * verbatim = varint { varint varint bytes }  ; how many lines; of each: frames since the last one, length, bytes
  */
-export function writeFacts(frames: CanFrames, out: ByteWriter): void {
-  const base = frames.baseTimeUs;
-  out.varint(base < 0 ? -2 * base - 1 : 2 * base);
-  out.u8(packStyle(frames.style));
-  out.varint(frames.buses.length);
-  for (const name of frames.buses) out.block(Buffer.from(name));
-  out.varint(frames.verbatim.size);
+const PLAIN_BYTES_MAX = 96;
+const LOWER_CASE = 0x08;
+const CRLF = 0x10;
+const PADDED = 0x20;
+
+/** The head of a payload, and how many bytes it has when decompressed. */
+export function writeFacts(frames: CanFrames, firstTimeUs: number): { head: Uint8Array; rawBytes: number } {
+  const facts = new ByteWriter();
+  const base = frames.baseTimeUs - firstTimeUs;
+  facts.varint(base < 0 ? -2 * base - 1 : 2 * base);
+  facts.byte(packStyle(frames.style));
+  facts.varint(frames.buses.length);
+  for (const name of frames.buses) facts.block(Buffer.from(name));
+  facts.varint(frames.verbatim.size);
   let next = 0;
   for (const [index, line] of frames.verbatim) {
-    out.varint(index - next);
+    facts.varint(index - next);
+    facts.block(line);
     next = index + 1;
-    out.block(line);
   }
+  const raw = facts.written();
+  const head = new ByteWriter();
+  head.varint(raw.length);
+  if (raw.length <= PLAIN_BYTES_MAX) {
+    head.varint(0);
+    head.copy(raw);
+  } else {
+    head.block(compress(raw, 3));
+  }
+  return { head: head.written(), rawBytes: raw.length };
 }
 
-export function readFacts(input: ByteReader, into: CanFrames, count: number): void {
+/** Reads the head into the columns; returns how many bytes it has when decompressed. */
+export function readFacts(
+  input: ByteReader,
+  into: CanFrames,
+  facts: { count: number; firstTimeUs: number; rawBytesMax: number },
+): number {
+  const size = input.varint();
+  if (size > facts.rawBytesMax) throw malformedPayload('its facts are longer than the header says');
+  const stored = input.varint();
+  const raw = stored === 0 ? input.borrow(size) : decompress(input.borrow(stored), size);
+  readPlainFacts(new ByteReader(raw), into, facts.count, facts.firstTimeUs);
+  return size;
+}
+
+function readPlainFacts(input: ByteReader, into: CanFrames, count: number, firstTimeUs: number): void {
   const base = input.varint();
-  into.baseTimeUs = base % 2 === 1 ? -(base + 1) / 2 : base / 2;
-  into.style = unpackStyle(input.u8());
+  into.baseTimeUs = firstTimeUs + (base % 2 === 1 ? -(base + 1) / 2 : base / 2);
+  if (!Number.isSafeInteger(into.baseTimeUs)) throw malformedPayload('its base time is impossible');
+  into.style = unpackStyle(input.byte());
   const buses = input.varint();
-  if (buses > BUSES_MAX) throw malformed('it has too many buses');
-  for (let i = 0; i < buses; i++) into.buses.push(decodeUtf8(input.borrow(input.varint())));
+  if (buses > BUSES_MAX) throw malformedPayload('it has too many buses');
+  for (let i = 0; i < buses; i++) into.buses.push(Buffer.from(input.borrow(input.varint())).toString());
   const lines = input.varint();
-  if (lines > count) throw malformed('it has more lines than frames');
+  if (lines > count) throw malformedPayload('it has more lines than frames');
   let next = 0;
   for (let i = 0; i < lines; i++) {
     const index = next + input.varint();
-    if (index >= count) throw malformed('it has a line without a frame');
-    next = index + 1;
+    if (index >= count) throw malformedPayload('it has a line without a frame');
     into.verbatim.set(index, input.borrow(input.varint()).slice());
+    next = index + 1;
   }
+  if (!input.isAtEnd) throw malformedPayload('bytes follow its facts');
 }
-
-const decodeUtf8 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8');
 
 function packStyle(style: CandumpStyle): number {
   return (
-    style.decimals | (style.lowerCase ? 0x08 : 0) | (style.crlf ? 0x10 : 0) | (style.padded ? 0x20 : 0)
+    style.decimals |
+    (style.lowerCase ? LOWER_CASE : 0) |
+    (style.crlf ? CRLF : 0) |
+    (style.padded ? PADDED : 0)
   );
 }
 
 function unpackStyle(bits: number): CandumpStyle {
   const decimals = bits & 7;
-  if (decimals > 6 || bits > 0x3f) throw malformed('its style is unknown');
+  if (decimals > 6 || bits > (7 | LOWER_CASE | CRLF | PADDED)) throw malformedPayload('its style is unknown');
   return {
     decimals,
-    lowerCase: (bits & 0x08) !== 0,
-    crlf: (bits & 0x10) !== 0,
-    padded: (bits & 0x20) !== 0,
+    lowerCase: (bits & LOWER_CASE) !== 0,
+    crlf: (bits & CRLF) !== 0,
+    padded: (bits & PADDED) !== 0,
   };
 }

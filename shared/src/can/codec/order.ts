@@ -36,6 +36,39 @@ export class OrderModel {
     this.latest.fill(-1, 0, channels);
   }
 
+  /** End of the row of a channel. */
+  rowEnd(channel: number): number {
+    return channel * FOLLOWERS + this.followerCount[channel];
+  }
+
+  /** The first place from `at` on whose channel is due for frame `i`: 8/13 of its period are over; else `end`. */
+  nextDue(at: number, end: number, i: number): number {
+    const { followers, latest, period } = this;
+    let place = at;
+    while (place < end) {
+      const candidate = followers[place];
+      if ((i - latest[candidate]) * 26 >= period[candidate]) break;
+      place++;
+    }
+    return place;
+  }
+
+  /** How sure it is that a channel comes now: 1 its period is unknown, 2 early, 3 on time, 4 late. */
+  phase(channel: number, i: number): number {
+    const period = this.period[channel];
+    if (period === 0) return 1;
+    const elapsed = (i - this.latest[channel]) << 7;
+    return elapsed < 7 * period ? 2 : elapsed < 9 * period ? 3 : 4;
+  }
+
+  /** The place of a channel in the row of `previous`, or the row's end. */
+  find(previous: number, channel: number): number {
+    const end = this.rowEnd(previous);
+    let at = previous * FOLLOWERS;
+    while (at < end && this.followers[at] !== channel) at++;
+    return at;
+  }
+
   /** Frame `i` is of `channel`, found at `at` in the row of `previous` (or there is its end). */
   note(i: number, previous: number, channel: number, at: number): void {
     const { followers, latest, period } = this;
@@ -56,16 +89,6 @@ export class OrderModel {
   }
 }
 
-/** True from 8/13 of the period on. */
-const isDue = (elapsed: number, period: number): boolean => elapsed * 26 >= period;
-
-/** How sure it is that the first candidate follows: 1 period unknown, 2 early, 3 on time, 4 late. */
-function phaseOf(elapsed: number, period: number): number {
-  if (period === 0) return 1;
-  const eighths = elapsed << 7;
-  return eighths < 7 * period ? 2 : eighths < 9 * period ? 3 : 4;
-}
-
 /** Writes the channels of the frames, which are numbered by first appearance. */
 export function writeOrder(
   out: SymbolWriter,
@@ -76,37 +99,80 @@ export function writeOrder(
 ): void {
   model.reset(channels);
   out.reserve(3 * count);
-  const { followers, followerCount, latest, period } = model;
+  const { followers } = model;
   let previous = channels;
   let known = 0;
   for (let i = 0; i < count; i++) {
     const channel = channelOf[i];
-    let at = previous * FOLLOWERS;
-    const end = at + followerCount[previous];
-    let phase = 0;
+    const end = model.rowEnd(previous);
+    let at = model.nextDue(previous * FOLLOWERS, end, i);
+    const table = FOLLOWER + (at < end ? model.phase(followers[at], i) : 0);
     let rank = 0;
-    for (; at < end; at++) {
-      const candidate = followers[at];
-      const elapsed = i - latest[candidate];
-      const expected = period[candidate];
-      if (!isDue(elapsed, expected)) {
-        if (candidate === channel) at = end;
-        continue;
-      }
-      if (phase === 0) phase = phaseOf(elapsed, expected);
-      if (candidate === channel) break;
+    while (at < end && followers[at] !== channel) {
+      at = model.nextDue(at + 1, end, i);
       rank++;
     }
     if (at < end) {
-      out.symbol(FOLLOWER + phase, rank);
+      out.symbol(table, rank);
     } else if (channel === known) {
-      out.symbol(FOLLOWER + phase, NEW);
+      out.symbol(table, NEW);
       known++;
     } else {
-      out.symbol(FOLLOWER + phase, KNOWN);
+      out.symbol(table, KNOWN);
       writeIndex(out, channel, known);
+      at = model.find(previous, channel);
     }
     model.note(i, previous, channel, at);
     previous = channel;
   }
+}
+
+/** Reads the channels of the frames into `channelOf`; each channel appears at least once. */
+export function readOrder(
+  input: SymbolReader,
+  model: OrderModel,
+  channelOf: Int32Array,
+  count: number,
+  channels: number,
+): void {
+  model.reset(channels);
+  const { followers } = model;
+  let previous = channels;
+  let known = 0;
+  for (let i = 0; i < count; i++) {
+    const end = model.rowEnd(previous);
+    let at = model.nextDue(previous * FOLLOWERS, end, i);
+    const symbol = input.symbol(FOLLOWER + (at < end ? model.phase(followers[at], i) : 0));
+    let channel: number;
+    if (symbol < FOLLOWERS) {
+      for (let rank = symbol; rank > 0 && at < end; rank--) at = model.nextDue(at + 1, end, i);
+      if (at >= end) throw malformedPayload('a frame follows none');
+      channel = followers[at];
+    } else if (symbol === KNOWN) {
+      channel = readIndex(input, known);
+      at = model.find(previous, channel);
+    } else {
+      if (symbol !== NEW || known === channels) throw malformedPayload('a frame is of no channel');
+      channel = known++;
+      at = end;
+    }
+    channelOf[i] = channel;
+    model.note(i, previous, channel, at);
+    previous = channel;
+  }
+  if (known < channels) throw malformedPayload('a channel has no frames');
+}
+
+function writeIndex(out: SymbolWriter, index: number, known: number): void {
+  const digits = 32 - Math.clz32(known - 1);
+  if (digits > 15) out.bits(index >>> 15, digits - 15);
+  if (digits > 0) out.bits(index & 0x7fff, digits < 15 ? digits : 15);
+}
+
+function readIndex(input: SymbolReader, known: number): number {
+  const digits = 32 - Math.clz32(known - 1);
+  let index = digits > 15 ? input.bits(digits - 15) << 15 : 0;
+  if (digits > 0) index |= input.bits(digits < 15 ? digits : 15);
+  if (index >= known) throw malformedPayload('a frame is of no channel');
+  return index;
 }

@@ -57,7 +57,7 @@ export class SymbolReader {
     return symbol;
   }
 
-  /** 1 to 16 plain bits. */
+  /** 1 to 15 plain bits. */
   bits(count: number): number {
     const { state } = this;
     const next = state >>> count;
@@ -66,8 +66,8 @@ export class SymbolReader {
   }
 
   word(): number {
-    const low = this.bits(16);
-    return ((this.bits(16) << 16) | low) >>> 0;
+    const low = this.bits(11) | (this.bits(11) << 11);
+    return (low | (this.bits(10) << 22)) >>> 0;
   }
 
   private nextWord(): number {

@@ -59,15 +59,16 @@ export class SymbolWriter {
     this.counts[cell]++;
   }
 
-  /** The low `count` bits of a value, 1 to 16. */
+  /** The low `count` bits of a value, 1 to 15 (more would leave no room in the coder's state). */
   bits(value: number, count: number): void {
     this.operations[this.length++] = PLAIN | (count << 16) | value;
   }
 
-  /** 32 bits in two groups, the low one first. */
+  /** 32 bits in groups of 11, 11 and 10, the low one first. */
   word(value: number): void {
-    this.bits(value & 0xffff, 16);
-    this.bits(value >>> 16, 16);
+    this.bits(value & 0x7ff, 11);
+    this.bits((value >>> 11) & 0x7ff, 11);
+    this.bits(value >>> 22, 10);
   }
 
   /** What was collected, coded, in a buffer of its own behind `head` free bytes. */

@@ -1,0 +1,113 @@
+import http from 'node:http';
+import https from 'node:https';
+import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
+
+export type Query = Record<string, string | undefined>;
+
+/** An answer that streams. */
+export interface ApiStream {
+  /** Errors: FLEETLOG_INTERRUPTED where the connection broke before the answer was whole. */
+  chunks: AsyncIterable<Uint8Array>;
+  /** Batches that the cloud hadn't indexed yet, which the answer may lack. */
+  indexLag: number;
+}
+
+const jsonBytesMax = 256 * 1024 * 1024;
+
+/** Speaks with the cloud's HTTP API. */
+export class ApiClient {
+  private readonly base: URL;
+
+  /** Errors: FLEETLOG_USAGE where `url` isn't one. */
+  constructor(url: string) {
+    const base = URL.canParse(url) ? new URL(url) : undefined;
+    if (!base || !['http:', 'https:'].includes(base.protocol)) {
+      throw new FleetlogError('FLEETLOG_USAGE', `"${url}" isn't the URL of a cloud; write http://HOST:PORT.`);
+    }
+    this.base = base;
+  }
+
+  /** Errors: FLEETLOG_UNREACHABLE, FLEETLOG_INTERRUPTED, what the cloud answers. */
+  async json<T>(path: string, query: Query = {}): Promise<{ body: T; indexLag: number }> {
+    const { chunks, indexLag } = await this.stream(path, query, { silenceMsMax: 30_000 });
+    return { body: JSON.parse(await text(chunks)) as T, indexLag };
+  }
+
+  /** Errors: as `json`. The signal ends the answer quietly. */
+  async stream(
+    path: string,
+    query: Query,
+    { silenceMsMax, signal }: { silenceMsMax: number; signal?: AbortSignal },
+  ): Promise<ApiStream> {
+    const response = await this.request(path, query, silenceMsMax, signal);
+    const chunks = this.read(response, signal);
+    if (response.statusCode !== 200) throw answerError(response.statusCode ?? 0, await text(chunks));
+    return { chunks, indexLag: Number(response.headers['fleetlog-index-lag'] ?? 0) };
+  }
+
+  private request(
+    path: string,
+    query: Query,
+    silenceMsMax: number,
+    signal?: AbortSignal,
+  ): Promise<http.IncomingMessage> {
+    const url = new URL(this.base);
+    url.pathname = `${url.pathname.replace(/\/$/, '')}${path}`;
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) url.searchParams.set(name, value);
+    }
+    const { get } = url.protocol === 'https:' ? https : http;
+    return new Promise((resolve, reject) => {
+      const request = get(url, { agent: false, ...(signal && { signal }) }, resolve);
+      request.setTimeout(silenceMsMax, () => request.destroy(new Error('no answer in time')));
+      request.on('error', (error) => reject(signal?.aborted ? error : this.unreachable(error)));
+    });
+  }
+
+  private async *read(response: http.IncomingMessage, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+    try {
+      for await (const chunk of response) yield chunk as Uint8Array;
+    } catch (cause) {
+      if (signal?.aborted) return;
+      throw new FleetlogError(
+        'FLEETLOG_INTERRUPTED',
+        `The connection to the cloud at ${this.base.origin} broke before the answer was complete.`,
+        { cause },
+      );
+    }
+  }
+
+  private unreachable(cause: Error): FleetlogError {
+    return new FleetlogError(
+      'FLEETLOG_UNREACHABLE',
+      `No cloud answers at ${this.base.origin} (${systemCode(cause) ?? cause.message}); start one with ` +
+        '"fleetlog-cloud --data DIR", or say where it is with --url or FLEETLOG_URL.',
+      { cause },
+    );
+  }
+}
+
+async function text(chunks: AsyncIterable<Uint8Array>): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    parts.push(chunk);
+    bytes += chunk.length;
+    if (bytes > jsonBytesMax) throw new FleetlogError('FLEETLOG_INTERRUPTED', "The cloud's answer is too large.");
+  }
+  return Buffer.concat(parts).toString();
+}
+
+/** The class of an error decides the exit status; the sentence is the cloud's. */
+function answerError(status: number, body: string): FleetlogError {
+  let message = `The cloud answered with status ${status}.`;
+  try {
+    const answer = JSON.parse(body) as { message?: unknown };
+    if (typeof answer.message === 'string') message = answer.message;
+  } catch {
+    // not our cloud, or something in between: the status says what there is to say
+  }
+  if (status === 404) return new FleetlogError('FLEETLOG_NOT_FOUND', message);
+  if (status >= 400 && status < 500) return new FleetlogError('FLEETLOG_USAGE', message);
+  return new FleetlogError(status === 503 ? 'FLEETLOG_BUSY' : 'FLEETLOG_INTERRUPTED', message);
+}

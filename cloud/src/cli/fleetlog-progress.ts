@@ -1,0 +1,41 @@
+import { bytes } from './fleetlog-table.js';
+
+const quietMs = 2000;
+const terminalEveryMs = 200;
+const logEveryMs = 10_000;
+
+/** How far a transfer is, on stderr: at once on a terminal, else where it takes a while. */
+export class Progress {
+  bytes = 0;
+  private readonly startedMs = performance.now();
+  private shownMs = -Infinity;
+  private isShown = false;
+
+  constructor(private readonly stderr: NodeJS.WriteStream) {}
+
+  get seconds(): number {
+    return (performance.now() - this.startedMs) / 1000;
+  }
+
+  add(length: number): void {
+    this.bytes += length;
+    const nowMs = performance.now();
+    if (nowMs - this.shownMs < (this.stderr.isTTY ? terminalEveryMs : logEveryMs)) return;
+    if (!this.stderr.isTTY && nowMs - this.startedMs < quietMs) return;
+    this.shownMs = nowMs;
+    this.show();
+  }
+
+  /** The last word, where there were any. */
+  end(): void {
+    if (!this.isShown) return;
+    this.show();
+    if (this.stderr.isTTY) this.stderr.write('\n');
+  }
+
+  private show(): void {
+    this.isShown = true;
+    const text = `${bytes(this.bytes)} in ${this.seconds.toFixed(1)} s (${bytes(Math.round(this.bytes / this.seconds))}/s)`;
+    this.stderr.write(this.stderr.isTTY ? `\r\x1b[K${text}` : `fleetlog: ${text}\n`);
+  }
+}

@@ -1,0 +1,21 @@
+import type { Command } from 'commander';
+import { createRoot, type CliStreams } from './fleetlog-context.js';
+import { exportCommand } from './fleetlog-export.js';
+import { gapsCommand, gatewaysCommand, statusCommand, streamsCommand } from './fleetlog-lists.js';
+import { tailCommand } from './fleetlog-tail.js';
+
+/** The operators' command. It knows nothing but the API. */
+export function createFleetlog(streams: CliStreams): Command {
+  const root = createRoot();
+  for (const command of [
+    gatewaysCommand(streams),
+    streamsCommand(streams),
+    gapsCommand(streams),
+    exportCommand(streams),
+    tailCommand(streams),
+    statusCommand(streams),
+  ]) {
+    root.addCommand(command);
+  }
+  return root;
+}

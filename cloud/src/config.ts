@@ -1,0 +1,204 @@
+import { dirname, resolve } from 'node:path';
+import { Type, type Static } from 'typebox';
+import { isGatewayId, limits } from '@fleetlog/shared/batch';
+import { Bytes, byteCount, checkConfig, Duration, durationMs, readYaml } from '@fleetlog/shared/config';
+import { FleetlogError } from '@fleetlog/shared/errors';
+import { logLevels, type LogLevel } from '@fleetlog/shared/log';
+import type { Users } from './broker/users.js';
+import { isLoopback, parseAddress, type ListenAddress } from './listen.js';
+
+const closed = { additionalProperties: false };
+
+const MqttSchema = Type.Object(
+  {
+    listen: Type.String({
+      default: '127.0.0.1:1883',
+      description: 'Address for gateways, HOST:PORT; port 0 takes a free one',
+    }),
+    users: Type.Optional(
+      Type.Record(
+        Type.String(),
+        Type.Object(
+          { password: Type.String({ minLength: 1, description: "The gateway's password" }) },
+          closed,
+        ),
+        { description: 'Gateways that may connect, by id; without it any may, from this machine only' },
+      ),
+    ),
+    open: Type.Boolean({
+      default: false,
+      description: 'Let anybody who reaches the address connect as any gateway',
+    }),
+    connectionsMax: Type.Integer({
+      minimum: 1,
+      maximum: 1_000_000,
+      default: 10_000,
+      description: 'Connections at one time',
+    }),
+    packetSizeMax: Bytes('Largest MQTT packet', '5MiB'),
+    keepAliveMax: Duration(
+      'Longest silence that a gateway may ask for before its connection is ended',
+      '10min',
+    ),
+    connectTimeout: Duration('Longest wait for a new connection to say who it is', '10s'),
+  },
+  { ...closed, default: {} },
+);
+
+/** The cloud's configuration file. Everything has a default but `data`, which the flag can give as well. */
+export const CloudSchema = Type.Object(
+  {
+    data: Type.String({ minLength: 1, description: 'Folder of the log and the index' }),
+    mqtt: MqttSchema,
+    http: Type.Object(
+      {
+        listen: Type.String({
+          default: '127.0.0.1:8080',
+          description: 'Address of the API, HOST:PORT; port 0 takes a free one',
+        }),
+      },
+      { ...closed, default: {} },
+    ),
+    log: Type.Object(
+      {
+        partitions: Type.Optional(
+          Type.Integer({
+            minimum: 1,
+            maximum: 1024,
+            description: 'Partitions of a new log (8 without it); fixed from then on',
+          }),
+        ),
+        writeBuffer: Bytes('Memory for batches before they go to table files', '64MiB'),
+      },
+      { ...closed, default: {} },
+    ),
+    ingest: Type.Object(
+      {
+        queueSize: Bytes('Batches not yet durable at which gateways have to wait', '64MiB'),
+        queueMessages: Type.Integer({
+          minimum: 1,
+          maximum: 1_000_000,
+          default: 20_000,
+          description: 'The same in messages',
+        }),
+      },
+      { ...closed, default: {} },
+    ),
+    logLevel: Type.Union(
+      logLevels.map((level) => Type.Literal(level)),
+      { default: 'info', description: logLevels.join(', ') },
+    ),
+  },
+  closed,
+);
+
+/** Checked, with absolute paths, ms and bytes. */
+export interface CloudConfig {
+  data: string;
+  logLevel: LogLevel;
+  mqtt: ListenAddress & {
+    users: Users;
+    connectionsMax: number;
+    packetBytesMax: number;
+    keepAliveSecondsMax: number;
+    connectTimeoutMs: number;
+  };
+  http: ListenAddress;
+  log: { partitions: number | undefined; writeBufferBytes: number };
+  ingest: { bytesMax: number; messagesMax: number };
+}
+
+export interface CloudFlags {
+  data?: string | undefined;
+  mqtt?: string | undefined;
+  http?: string | undefined;
+  logLevel?: string | undefined;
+}
+
+/**
+ * A flag wins over its `FLEETLOG_…` variable, that over the file, that over the default. Paths in the file count from
+ * the file's folder, others from the working folder. Errors: FLEETLOG_CONFIG.
+ */
+export function loadCloudConfig(
+  path: string | undefined,
+  environment: Record<string, string | undefined>,
+  flags: CloudFlags,
+): CloudConfig {
+  const file = path === undefined ? {} : readYaml(path);
+  const data = flags.data ?? environment.FLEETLOG_DATA;
+  const base = data !== undefined || path === undefined ? process.cwd() : dirname(resolve(path));
+  const mqtt = flags.mqtt ?? environment.FLEETLOG_MQTT;
+  const http = flags.http ?? environment.FLEETLOG_HTTP;
+  const logLevel = flags.logLevel ?? environment.FLEETLOG_LOG_LEVEL;
+  const value = isObject(file)
+    ? {
+        ...file,
+        ...(data !== undefined && { data }),
+        ...(mqtt !== undefined && { mqtt: withListen(file.mqtt, mqtt) }),
+        ...(http !== undefined && { http: withListen(file.http, http) }),
+        ...(logLevel !== undefined && { logLevel }),
+      }
+    : file;
+  if (isObject(value) && value.data === undefined) {
+    throw new FleetlogError('FLEETLOG_CONFIG', 'Say where the data are: --data DIR, or "data" in the file.');
+  }
+  return checkCloudConfig(value, path ?? 'command line', base);
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const withListen = (section: unknown, listen: string): unknown =>
+  section === undefined || isObject(section) ? { ...section, listen } : section;
+
+function checkCloudConfig(value: unknown, source: string, base: string): CloudConfig {
+  const raw: Static<typeof CloudSchema> = checkConfig(CloudSchema, value, source);
+  const { mqtt, log, ingest } = raw;
+  const fail = (complaint: string): never => {
+    throw new FleetlogError('FLEETLOG_CONFIG', `${source}: ${complaint}`);
+  };
+  const address = (text: string, key: string): ListenAddress =>
+    parseAddress(text) ?? fail(`"${key}" is "${text}"; it must be like 127.0.0.1:1883 or [::1]:1883.`);
+  const mqttAddress = address(mqtt.listen, 'mqtt.listen');
+  for (const gateway of Object.keys(mqtt.users ?? {})) {
+    if (!isGatewayId(gateway))
+      fail(`"mqtt.users.${gateway}" isn't a gateway id (a-z, 0-9 and -, at most 63).`);
+  }
+  if (mqtt.users === undefined && !mqtt.open && !isLoopback(mqttAddress.host)) {
+    fail(
+      `Others can reach ${mqtt.listen}, and anybody could connect as any gateway; ` +
+        'name the gateways and their passwords in "mqtt.users", or set "mqtt.open: true" where that is wanted.',
+    );
+  }
+  const packetBytesMax = byteCount(mqtt.packetSizeMax);
+  // A packet has the topic besides the batch.
+  const packetBytesMin = limits.batchBytesMax + 1024;
+  if (packetBytesMax < packetBytesMin) {
+    fail(`"mqtt.packetSizeMax" must be at least ${packetBytesMin}B, or large batches could never come.`);
+  }
+  const writeBufferBytes = byteCount(log.writeBuffer);
+  if (writeBufferBytes < 64 * 1024) fail('"log.writeBuffer" must be at least 64KiB.');
+  const keepAliveSecondsMax = Math.round(durationMs(mqtt.keepAliveMax) / 1000);
+  if (keepAliveSecondsMax < 1 || keepAliveSecondsMax > 65_535) {
+    fail('"mqtt.keepAliveMax" must be from 1s to 18h.');
+  }
+  const connectTimeoutMs = durationMs(mqtt.connectTimeout);
+  if (connectTimeoutMs < 100 || connectTimeoutMs > 600_000) {
+    fail('"mqtt.connectTimeout" must be from 100ms to 10min.');
+  }
+  return {
+    data: resolve(base, raw.data),
+    logLevel: raw.logLevel,
+    mqtt: {
+      ...mqttAddress,
+      users: mqtt.users,
+      connectionsMax: mqtt.connectionsMax,
+      packetBytesMax,
+      keepAliveSecondsMax,
+      connectTimeoutMs,
+    },
+    http: address(raw.http.listen, 'http.listen'),
+    log: { partitions: log.partitions, writeBufferBytes },
+    ingest: { bytesMax: byteCount(ingest.queueSize), messagesMax: ingest.queueMessages },
+  };
+}

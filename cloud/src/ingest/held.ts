@@ -1,0 +1,87 @@
+import type { BatchIdentity } from '@fleetlog/shared/batch';
+import { RangeSet } from '@fleetlog/shared/util';
+import type { Log, LogNote } from '../log/log.js';
+import type { HeldSequences } from './fleet.js';
+
+/*
+ * note "held/{gateway}/{epoch}/{stream}" = JSON of the flat ranges
+ */
+const heldPrefix = 'held/';
+
+export const heldKey = ({ gateway, epoch, stream }: Omit<BatchIdentity, 'sequence'>): string =>
+  `${heldPrefix}${gateway}/${epoch}/${stream}`;
+
+export interface HeldLimits {
+  /** Holes that one stream may have: a batch that would make another one is put off until others are filled. */
+  rangesPerStreamMax: number;
+  /** Range sets kept in memory; the others are read from the log when they are needed. */
+  streamsMax: number;
+  /** Ranges kept in memory, over all sets. */
+  rangesMax: number;
+}
+
+export const heldLimits: HeldLimits = { rangesPerStreamMax: 4096, streamsMax: 8192, rangesMax: 1 << 18 };
+
+/** Which sequences the log holds, for the streams that are in use; the notes of the log are the whole. */
+export class HeldCache {
+  /** In the order of their last use. */
+  private readonly sets = new Map<string, RangeSet>();
+
+  constructor(
+    private readonly log: Log,
+    private readonly limits: HeldLimits,
+  ) {}
+
+  /** The sets of these streams, read from the log where they aren't in memory. Nothing is evicted in here. */
+  async load(keys: Iterable<string>): Promise<Map<string, RangeSet>> {
+    const loaded = new Map<string, RangeSet>();
+    await Promise.all(
+      Array.from(keys, async (key) => {
+        const set = this.sets.get(key) ?? readHeld(await this.log.note(key));
+        loaded.set(key, set);
+      }),
+    );
+    return loaded;
+  }
+
+  /** Keeps sets that are durable now, and lets those go that weren't used for longest. */
+  keep(sets: ReadonlyMap<string, RangeSet>): void {
+    for (const [key, set] of sets) {
+      this.sets.delete(key);
+      this.sets.set(key, set);
+    }
+    let ranges = 0;
+    for (const set of this.sets.values()) ranges += set.rangeCount;
+    for (const [key, set] of this.sets) {
+      if (this.sets.size <= this.limits.streamsMax && ranges <= this.limits.rangesMax) break;
+      this.sets.delete(key);
+      ranges -= set.rangeCount;
+    }
+  }
+
+  get size(): number {
+    return this.sets.size;
+  }
+}
+
+export const heldNote = (key: string, held: RangeSet): LogNote => ({
+  key,
+  value: Buffer.from(JSON.stringify(held.toFlat())),
+});
+
+function readHeld(value: Uint8Array | undefined): RangeSet {
+  return value ? RangeSet.fromFlat(JSON.parse(Buffer.from(value).toString()) as number[]) : new RangeSet();
+}
+
+/** All that the log holds, from its notes. */
+export async function* heldSequences(
+  log: Log,
+  filter: { gateway?: string; stream?: string } = {},
+): AsyncIterable<HeldSequences> {
+  const prefix = filter.gateway === undefined ? heldPrefix : `${heldPrefix}${filter.gateway}/`;
+  for await (const { key, value } of log.notes(prefix)) {
+    const [, gateway, epoch, stream] = key.split('/');
+    if (filter.stream !== undefined && filter.stream !== stream) continue;
+    yield { gateway, epoch, stream, held: readHeld(value) };
+  }
+}

@@ -1,0 +1,234 @@
+import { FleetlogError, isDataError, isFleetlogError, type ErrorCode } from '@fleetlog/shared/errors';
+import type { Logger } from '@fleetlog/shared/log';
+import { Signal, type Clock } from '@fleetlog/shared/util';
+import type { Log } from '../log/log.js';
+import type { AckSink } from './acks.js';
+import { checkBatch } from './check.js';
+import type { Fleet, GatewayPresence, HeldSequences, IngestCounters } from './fleet.js';
+import { CommitGroup } from './group.js';
+import { HeldCache, heldKey, heldLimits, heldSequences, type HeldLimits } from './held.js';
+import { Presences } from './presences.js';
+import { ArrivalQueue, type Arrival, type QueueLimits } from './queue.js';
+import { Refusals } from './refusals.js';
+
+export interface IngestOptions {
+  log: Log;
+  logger: Logger;
+  clock: Clock;
+  queue: QueueLimits;
+  held?: HeldLimits;
+}
+
+/** One write of the log at most, so that its barrier doesn't keep the others waiting for long. */
+const groupBytesMax = 8 * 1024 * 1024;
+const retryMsMin = 100;
+const retryMsMax = 5000;
+/**
+ * A queue that stays full for so long isn't short of a moment but of a disk. From then on messages are read and
+ * dropped, so that connections stay alive; what waits in the queue goes into the log as soon as that works again.
+ */
+const stalledMs = 5000;
+/** A log that takes nothing doesn't keep the process from ending. */
+const drainMsMax = 2500;
+
+/**
+ * Takes gateways' messages into the log: check → drop what the log holds → append → acknowledge.
+ *
+ * While one append is under way, arrivals collect for the next: groups grow with the load, without a timer. The held
+ * ranges change in the same write as the batches, so that each sequence is in the log once whenever the process dies.
+ *
+ * A gap record that covers sequences which the log holds in part is appended whole: it explains those that are
+ * missing. A batch that comes after the gap record that gave it up counts as held, and is dropped.
+ */
+export class Ingest implements Fleet, AsyncDisposable {
+  /** Set when `takes` turns true. */
+  readonly readable = new Signal();
+  readonly counters: IngestCounters;
+  private readonly queue: ArrivalQueue;
+  private readonly limits: HeldLimits;
+  private readonly cache: HeldCache;
+  private readonly refusals: Refusals;
+  private readonly arrived = new Signal();
+  private readonly closing = new AbortController();
+  private fullSinceUs: number | undefined;
+  private running: Promise<void> | undefined;
+  private watching: Promise<void> | undefined;
+
+  private constructor(
+    private readonly options: IngestOptions,
+    private readonly presences: Presences,
+  ) {
+    const { log, logger, clock, queue, held = heldLimits } = options;
+    this.queue = new ArrivalQueue(queue);
+    this.limits = held;
+    this.cache = new HeldCache(log, held);
+    this.refusals = new Refusals(logger, clock);
+    const refused = this.refusals.byCode;
+    this.counters = { batches: 0, records: 0, bytes: 0, duplicates: 0, putOff: 0, refused };
+  }
+
+  static async open(options: IngestOptions): Promise<Ingest> {
+    return new Ingest(options, await Presences.load(options.log));
+  }
+
+  /** Begins to commit; acknowledgements go to `sink`. */
+  start(sink: AckSink): void {
+    this.running ??= this.run(sink);
+  }
+
+  /** Whether more may be read from gateways; the caller looks before it reads, and waits for `readable`. */
+  get takes(): boolean {
+    return this.queue.hasRoom || this.isStalled;
+  }
+
+  /** A message on `up/{stream}` below the prefix of the gateway whose connection it came on. */
+  batch(gateway: string, stream: string, bytes: Uint8Array): void {
+    if (!this.admits()) return;
+    this.presences.seen(gateway, this.options.clock.nowUs());
+    const check = checkBatch(gateway, stream, bytes);
+    if (check.error === undefined) {
+      const batch = check.header;
+      this.push({ type: 'batch', key: heldKey(batch), batch, bytes });
+      return;
+    }
+    const { error, batch } = check;
+    this.refuse(error.code, error.message, { gateway, stream, sequence: batch?.sequence });
+    if (batch) this.push({ type: 'refused', key: heldKey(batch), batch, error });
+  }
+
+  /**
+   * A message on `status` of the gateway whose connection it came on; its last will comes here as well. False for one
+   * that makes no sense.
+   */
+  status(gateway: string, message: Uint8Array): boolean {
+    if (!this.admits()) return true;
+    try {
+      const note = this.presences.update(gateway, message, this.options.clock.nowUs());
+      this.push({ type: 'status', note });
+      return true;
+    } catch (error) {
+      if (!isDataError(error)) throw error;
+      this.refuse(error.code, error.message, { gateway });
+      return false;
+    }
+  }
+
+  /** Counts what was refused before it came here. */
+  refuse(code: ErrorCode, message: string, facts: object): void {
+    this.refusals.count(code, message, facts);
+  }
+
+  held(filter?: { gateway?: string; stream?: string }): AsyncIterable<HeldSequences> {
+    return heldSequences(this.options.log, filter);
+  }
+
+  presence(): GatewayPresence[] {
+    return this.presences.all();
+  }
+
+  /** Takes nothing more, commits and acknowledges what waits, and ends. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.closing.abort(new FleetlogError('FLEETLOG_INTERRUPTED', 'The cloud is stopping.'));
+    this.arrived.set();
+    const late = new AbortController();
+    const tooLate = this.options.clock.sleep(drainMsMax, late.signal).catch(() => undefined);
+    await Promise.race([this.running, tooLate]);
+    late.abort();
+  }
+
+  private get isStalled(): boolean {
+    const nowUs = this.options.clock.monotonicUs();
+    return this.fullSinceUs !== undefined && nowUs - this.fullSinceUs >= stalledMs * 1000;
+  }
+
+  /** What a connection has read already is taken, also over the limit; but not where the queue has stalled. */
+  private admits(): boolean {
+    if (this.closing.signal.aborted) return false;
+    if (this.queue.hasRoom || !this.isStalled) return true;
+    this.counters.putOff++;
+    return false;
+  }
+
+  private push(arrival: Arrival): void {
+    this.queue.push(arrival);
+    this.arrived.set();
+    if (this.queue.hasRoom || this.fullSinceUs !== undefined) return;
+    this.fullSinceUs = this.options.clock.monotonicUs();
+    this.watching ??= this.watchStall().finally(() => (this.watching = undefined));
+  }
+
+  private async watchStall(): Promise<void> {
+    const { signal } = this.closing;
+    while (this.fullSinceUs !== undefined && !this.isStalled && !signal.aborted) {
+      await this.options.clock.sleep(stalledMs / 4, signal).catch(() => undefined); // the loop looks at the signal
+    }
+    if (this.isStalled) this.readable.set();
+  }
+
+  private async run(sink: AckSink): Promise<void> {
+    for (;;) {
+      while (this.queue.isEmpty) {
+        if (this.closing.signal.aborted) return;
+        await this.arrived.wait();
+      }
+      const arrivals = this.queue.take(groupBytesMax);
+      const group = await this.commit(arrivals);
+      if (!group) return;
+      this.count(group);
+      group.finish().sendTo(sink);
+      this.queue.release(arrivals);
+      if (!this.queue.hasRoom || this.fullSinceUs === undefined) continue;
+      this.fullSinceUs = undefined;
+      this.readable.set();
+    }
+  }
+
+  /** Undefined where the process ends before the log takes it: nothing of it is acknowledged then. */
+  private async commit(arrivals: readonly Arrival[]): Promise<CommitGroup | undefined> {
+    const { log, clock } = this.options;
+    const keys = new Set<string>();
+    for (const arrival of arrivals) if (arrival.type !== 'status') keys.add(arrival.key);
+    const sets = await this.untilDone(() => this.cache.load(keys));
+    if (!sets) return undefined;
+    const group = new CommitGroup(sets, this.limits.rangesPerStreamMax, clock.nowUs(), (gateway) =>
+      log.partitionOf(gateway),
+    );
+    for (const arrival of arrivals) group.add(arrival);
+    const { entries, notes } = group;
+    if (entries.length + notes.length > 0 && !(await this.untilDone(() => log.append(entries, notes)))) {
+      return undefined;
+    }
+    this.cache.keep(sets);
+    return group;
+  }
+
+  private async untilDone<T>(action: () => Promise<T>): Promise<T | undefined> {
+    const { clock, logger } = this.options;
+    const { signal } = this.closing;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const result = await action();
+        if (attempt > 1) logger.info({ attempt }, 'The log takes batches again.');
+        return result;
+      } catch (error) {
+        if (!isFleetlogError(error)) throw error;
+        logger.error(
+          { code: error.code, attempt },
+          `${error.message} Nothing is acknowledged; trying again.`,
+        );
+        if (signal.aborted) return undefined;
+        const backOffMs = Math.min(retryMsMax, retryMsMin * 2 ** (attempt - 1));
+        await clock.sleep(backOffMs, signal).catch(() => undefined); // stopping: once more, at once
+      }
+    }
+  }
+
+  private count({ entries, records, bytes, duplicates, putOff }: CommitGroup): void {
+    const { counters } = this;
+    counters.batches += entries.length;
+    counters.records += records;
+    counters.bytes += bytes;
+    counters.duplicates += duplicates;
+    counters.putOff += putOff;
+  }
+}

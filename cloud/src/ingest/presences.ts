@@ -1,0 +1,57 @@
+import { decodeStatus, type GatewayStatus } from '@fleetlog/shared/topics';
+import type { Log, LogNote } from '../log/log.js';
+import type { GatewayPresence } from './fleet.js';
+
+/*
+ * note "status/{gateway}" = when it came (8 bytes, double, little endian, µs), then the message as it came
+ */
+const statusPrefix = 'status/';
+
+/** What gateways say of themselves, and when they were last heard of. */
+export class Presences {
+  private readonly byGateway = new Map<string, GatewayPresence>();
+
+  /** Nobody counts as connected until heard of again. */
+  static async load(log: Log): Promise<Presences> {
+    const presences = new Presences();
+    for await (const { key, value } of log.notes(statusPrefix)) {
+      const gateway = key.slice(statusPrefix.length);
+      const lastSeenUs = Buffer.from(value).readDoubleLE(0);
+      const status = decodeStatus(value.subarray(8));
+      presences.byGateway.set(gateway, { gateway, connected: false, lastSeenUs, status });
+    }
+    return presences;
+  }
+
+  /** A batch came. */
+  seen(gateway: string, nowUs: number): void {
+    const presence = this.of(gateway);
+    presence.connected = true;
+    presence.lastSeenUs = nowUs;
+  }
+
+  /** A status or last will came. Returns the note that keeps it. Errors: FLEETLOG_MESSAGE_MALFORMED. */
+  update(gateway: string, message: Uint8Array, nowUs: number): LogNote {
+    const status: GatewayStatus = decodeStatus(message);
+    const presence = this.of(gateway);
+    presence.connected = status.connected;
+    presence.lastSeenUs = nowUs;
+    presence.status = status;
+    const time = Buffer.alloc(8);
+    time.writeDoubleLE(nowUs);
+    return { key: `${statusPrefix}${gateway}`, value: Buffer.concat([time, message]) };
+  }
+
+  all(): GatewayPresence[] {
+    return Array.from(this.byGateway.values(), (presence) => ({ ...presence }));
+  }
+
+  private of(gateway: string): GatewayPresence {
+    let presence = this.byGateway.get(gateway);
+    if (!presence) {
+      presence = { gateway, connected: false, lastSeenUs: 0, status: undefined };
+      this.byGateway.set(gateway, presence);
+    }
+    return presence;
+  }
+}

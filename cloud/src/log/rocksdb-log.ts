@@ -1,0 +1,297 @@
+import { FleetlogError } from '@fleetlog/shared/errors';
+import type { Logger } from '@fleetlog/shared/log';
+import { openRocksDb, type OrderedStore, type StoreEntry, type StoreOperation } from '@fleetlog/shared/store';
+import { Signal, type Clock } from '@fleetlog/shared/util';
+import * as keys from './keys.js';
+import type { Log, LogAppend, LogEntry, LogNote, PartitionEnds } from './log.js';
+import { loadPartition, partitionCountOf, type Partition } from './open.js';
+
+export interface LogOptions {
+  /** How many partitions a new log gets; an existing one keeps its own, and another number here is refused. */
+  partitions?: number | undefined;
+  logger: Logger;
+  clock: Clock;
+}
+
+export interface LogFolderOptions extends LogOptions {
+  path: string;
+  writeBufferBytes?: number | undefined;
+}
+
+/** Values of at least this size go to blob files, which compaction doesn't rewrite. */
+const blobBytesMin = 1024;
+/** Each open table holds its index and filter in memory; log reads are sequential, so few need be open. */
+const openFilesMax = 64;
+const pageEntriesMax = 128;
+const pageBytesMax = 1024 * 1024;
+const retryMsMin = 100;
+const retryMsMax = 5000;
+
+/** Opens the log in a folder. Errors: FLEETLOG_LOCKED, FLEETLOG_CONFIG, FLEETLOG_STORE, _STORE_FULL, _PLATFORM. */
+export async function openLog({ path, writeBufferBytes, ...options }: LogFolderOptions): Promise<Log> {
+  const store = await openRocksDb({
+    path,
+    purpose: 'data folder',
+    writeBufferBytes: writeBufferBytes ?? 64 * 1024 * 1024,
+    blobBytesMin,
+    openFilesMax,
+  });
+  try {
+    return await logOver(store, options);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+/** A log on an open store, which it closes with itself. */
+export async function logOver(store: OrderedStore, { partitions, logger, clock }: LogOptions): Promise<Log> {
+  const count = await partitionCountOf(store, partitions);
+  const loaded: Partition[] = [];
+  for (let partition = 0; partition < count; partition++) loaded.push(await loadPartition(store, partition));
+  // What a killed process wrote and didn't sync is shown to readers from now on: it must stay.
+  await store.sync();
+  return new RocksDbLog(store, loaded, logger, clock);
+}
+
+class RocksDbLog implements Log {
+  private writing: Promise<unknown> = Promise.resolve();
+  private readonly grown: Signal[];
+  private readonly closing = new AbortController();
+  private closed: Promise<void> | undefined;
+
+  constructor(
+    private readonly store: OrderedStore,
+    private readonly partitions: Partition[],
+    private readonly logger: Logger,
+    private readonly clock: Clock,
+  ) {
+    this.grown = partitions.map(() => new Signal());
+  }
+
+  get partitionCount(): number {
+    return this.partitions.length;
+  }
+
+  partitionOf(gateway: string): number {
+    return keys.fnv1a(gateway) % this.partitions.length;
+  }
+
+  append(entries: readonly LogAppend[], notes: readonly LogNote[] = []): Promise<number[]> {
+    return this.inTurn(() => this.appendNext(entries, notes));
+  }
+
+  private async appendNext(entries: readonly LogAppend[], notes: readonly LogNote[]): Promise<number[]> {
+    const next = this.partitions.map((partition) => partition.next);
+    const lastTimeUs = this.partitions.map((partition) => partition.lastReceiveTimeUs);
+    const offsets: number[] = [];
+    const operations: StoreOperation[] = [];
+    for (const { partition, receiveTimeUs, bytes } of entries) {
+      this.checkPartition(partition);
+      const offset = next[partition]++;
+      // The wall clock may step back; receive times of a partition don't, so that a time can be searched for.
+      lastTimeUs[partition] = Math.max(lastTimeUs[partition], receiveTimeUs);
+      offsets.push(offset);
+      operations.push({
+        type: 'put',
+        key: keys.entryKey(partition, offset),
+        value: keys.entryValue(lastTimeUs[partition], bytes),
+      });
+    }
+    for (const { key, value } of notes) operations.push({ type: 'put', key: keys.noteKey(key), value });
+    await this.store.write(operations);
+    for (const [i, partition] of this.partitions.entries()) {
+      partition.next = next[i];
+      partition.lastReceiveTimeUs = lastTimeUs[i];
+    }
+    await this.untilDurable();
+    for (const [i, partition] of this.partitions.entries()) {
+      if (partition.durableNext === partition.next) continue;
+      partition.durableNext = partition.next;
+      this.grown[i].set();
+    }
+    return offsets;
+  }
+
+  async *read(partition: number, offset: number, options: { limit?: number } = {}): AsyncIterable<LogEntry> {
+    this.checkPartition(partition);
+    const { first, durableNext } = this.partitions[partition];
+    const from = Math.max(offset, first);
+    for await (const page of this.pages(partition, from, durableNext, options.limit)) yield* page;
+  }
+
+  async get(partition: number, offsets: readonly number[]): Promise<(LogEntry | undefined)[]> {
+    this.checkPartition(partition);
+    const { first, durableNext } = this.partitions[partition];
+    const values = await this.store.getMany(offsets.map((offset) => keys.entryKey(partition, offset)));
+    return values.map((value, i) => {
+      const offset = offsets[i];
+      if (!value || offset < first || offset >= durableNext) return undefined;
+      return toEntry(partition, offset, value);
+    });
+  }
+
+  async offsetAt(partition: number, timeUs: number): Promise<number> {
+    this.checkPartition(partition);
+    let { first: low, durableNext: high } = this.partitions[partition];
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      const [entry] = await this.get(partition, [middle]);
+      // One that isn't there any more was trimmed meanwhile, and so was all before it.
+      if (!entry || entry.receiveTimeUs < timeUs) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  trim(partition: number, offset: number): Promise<void> {
+    this.checkPartition(partition);
+    return this.inTurn(async () => {
+      const state = this.partitions[partition];
+      const first = Math.min(offset, state.next);
+      if (first <= state.first) return;
+      await this.store.write([
+        { type: 'delete-range', ...keys.entryRange(partition, state.first, first) },
+        { type: 'put', key: keys.trimKey(partition), value: keys.trimValue({ ...state, first }) },
+      ]);
+      state.first = first;
+      await this.untilDurable();
+    });
+  }
+
+  async *follow(partition: number, offset: number, signal: AbortSignal): AsyncIterable<LogEntry> {
+    this.checkPartition(partition);
+    const state = this.partitions[partition];
+    let from = offset;
+    while (!signal.aborted) {
+      this.checkOpen();
+      from = Math.max(from, state.first);
+      if (from >= state.durableNext) {
+        await this.grown[partition].wait(signal).catch(() => undefined); // the loop looks at the signal
+        continue;
+      }
+      for await (const page of this.pages(partition, from, state.durableNext)) {
+        for (const entry of page) {
+          if (signal.aborted) return;
+          yield entry;
+          from = entry.offset + 1;
+        }
+      }
+    }
+  }
+
+  ends(): PartitionEnds[] {
+    return this.partitions.map(({ first, durableNext }, partition) => ({
+      partition,
+      first,
+      next: durableNext,
+    }));
+  }
+
+  async *notes(prefix: string): AsyncIterable<LogNote> {
+    const { lt, ...range } = keys.noteRange(prefix);
+    let { gte } = range;
+    for (;;) {
+      const page: StoreEntry[] = [];
+      const options = { limit: pageEntriesMax, prefetch: pageEntriesMax };
+      for await (const entry of this.store.entries({ gte, lt }, options)) page.push(entry);
+      for (const { key, value } of page) yield { key: keys.noteName(key), value };
+      if (page.length < pageEntriesMax) return;
+      gte = Buffer.concat([page[page.length - 1].key, Uint8Array.of(0)]);
+    }
+  }
+
+  note(key: string): Promise<Uint8Array | undefined> {
+    return this.store.get(keys.noteKey(key));
+  }
+
+  diskBytes(): Promise<number> {
+    return this.store.diskBytes();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return (this.closed ??= this.close());
+  }
+
+  private async close(): Promise<void> {
+    this.closing.abort(new FleetlogError('FLEETLOG_INTERRUPTED', 'The log was closed.'));
+    for (const signal of this.grown) signal.set();
+    await this.writing;
+    await this.store.close();
+  }
+
+  /** One change at a time, in the order of the calls; a failed one doesn't stop the next. */
+  private inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const result = this.writing.then(() => {
+      this.checkOpen();
+      return change();
+    });
+    this.writing = result.catch(() => undefined);
+    return result;
+  }
+
+  /**
+   * What was written has its offsets and its notes, and can't be taken back. So a barrier that fails is tried again
+   * until it works; meanwhile nobody sees the entries, and nobody is told that they are safe.
+   */
+  private async untilDurable(): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.store.sync();
+        if (attempt > 1) this.logger.info({ attempt }, 'The log is durable again.');
+        return;
+      } catch (error) {
+        if (this.closing.signal.aborted) throw error;
+        const { code, message } = error as FleetlogError;
+        this.logger.error({ code, attempt }, `${message} Nothing is acknowledged; trying again.`);
+        const backOffMs = Math.min(retryMsMax, retryMsMin * 2 ** (attempt - 1));
+        await this.clock.sleep(backOffMs, this.closing.signal).catch(() => undefined);
+      }
+    }
+  }
+
+  /**
+   * Entries of `[from, to)` in pages of about a megabyte. No read stays open between two pages, so a slow reader holds
+   * nothing; a page is sized by the largest entry of the one before.
+   */
+  private async *pages(
+    partition: number,
+    from: number,
+    to: number,
+    limit = Infinity,
+  ): AsyncIterable<LogEntry[]> {
+    let pageEntries = 16;
+    let left = limit;
+    for (let at = from; at < to && left > 0;) {
+      const page: LogEntry[] = [];
+      let largest = 1;
+      const count = Math.min(pageEntries, left, to - at);
+      const options = { limit: count, prefetch: count };
+      for await (const { key, value } of this.store.entries(keys.entryRange(partition, at, to), options)) {
+        page.push(toEntry(partition, keys.offsetOf(key), value));
+        largest = Math.max(largest, value.length);
+      }
+      if (page.length === 0) return; // trimmed meanwhile
+      yield page;
+      at = page[page.length - 1].offset + 1;
+      left -= page.length;
+      pageEntries = Math.max(1, Math.min(pageEntriesMax, Math.floor(pageBytesMax / largest)));
+    }
+  }
+
+  private checkPartition(partition: number): void {
+    if (partition in this.partitions) return;
+    throw new FleetlogError('FLEETLOG_DEFECT', `The log has no partition ${partition}.`);
+  }
+
+  private checkOpen(): void {
+    this.closing.signal.throwIfAborted();
+  }
+}
+
+const toEntry = (partition: number, offset: number, value: Uint8Array): LogEntry => ({
+  partition,
+  offset,
+  receiveTimeUs: keys.receiveTimeOf(value),
+  bytes: keys.batchOf(value),
+});

@@ -1,0 +1,84 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { productVersion } from '@fleetlog/shared/cli';
+import type { Logger } from '@fleetlog/shared/log';
+import type { Clock } from '@fleetlog/shared/util';
+import { startApi } from './api/server.js';
+import { Broker } from './broker/broker.js';
+import type { CloudConfig } from './config.js';
+import { openIndex, type Index } from './index/index.js';
+import { Ingest } from './ingest/ingest.js';
+import type { ListenAddress } from './listen.js';
+import { openLog } from './log/rocksdb-log.js';
+
+export interface CloudOptions {
+  logger: Logger;
+  clock: Clock;
+  /** Ends the cloud cleanly: what was taken is committed and acknowledged. */
+  signal: AbortSignal;
+  /** Deletes the index and builds it from the log before anything is served. */
+  rebuildIndex: boolean;
+  /** About every second while the index is rebuilt: batches that are left. */
+  onRebuild(batchesLeft: number): void;
+  /** Called once, when gateways and clients can connect. */
+  onReady(addresses: { mqtt: ListenAddress; http: ListenAddress }): void;
+}
+
+/**
+ * The composition root of the cloud: broker → ingest → log → index → API. Resolves when the signal has ended it.
+ * Errors: those of the data folder (the log is opened first, so that a second process on the folder fails before it
+ * touches anything), FLEETLOG_PORT_TAKEN.
+ */
+export async function runCloud(config: CloudConfig, options: CloudOptions): Promise<void> {
+  const { logger, clock, signal, rebuildIndex, onReady } = options;
+  await using log = await openLog({ path: join(config.data, 'log'), ...config.log, logger, clock });
+  const indexFolder = join(config.data, 'index');
+  if (rebuildIndex) await rm(indexFolder, { recursive: true, force: true });
+  await using index = await openIndex({ log, path: indexFolder, logger, clock });
+  if (rebuildIndex) await rebuilt(index, options);
+  if (signal.aborted) return;
+  await using ingest = await Ingest.open({ log, logger, clock, queue: config.ingest });
+  await using broker = await Broker.start(config.mqtt, ingest, logger);
+  ingest.start(broker);
+  const api = await startApi({
+    ...config.http,
+    log,
+    index,
+    fleet: ingest,
+    logger,
+    clock,
+    version: productVersion,
+  });
+  onReady({
+    mqtt: { host: broker.address.address, port: broker.address.port },
+    http: { host: api.host, port: api.port },
+  });
+  await aborted(signal);
+  broker.stopReading();
+  await api.close();
+  // Before the broker closes: acknowledgements of what waits still go out.
+  await ingest[Symbol.asyncDispose]();
+}
+
+async function rebuilt(index: Index, { clock, signal, onRebuild }: CloudOptions): Promise<void> {
+  const stop = new AbortController();
+  const report = async (): Promise<void> => {
+    while (!stop.signal.aborted) {
+      onRebuild(index.lag());
+      await clock.sleep(1000, stop.signal).catch(() => undefined); // the loop looks at the signal
+    }
+  };
+  const reporting = report();
+  await index.caughtUp(signal).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+  });
+  stop.abort();
+  await reporting;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
