@@ -161,8 +161,8 @@ function checkCloudConfig(value: unknown, source: string, base: string): CloudCo
     parseAddress(text) ?? fail(`"${key}" is "${text}"; it must be like 127.0.0.1:1883 or [::1]:1883.`);
   const mqttAddress = address(mqtt.listen, 'mqtt.listen');
   for (const gateway of Object.keys(mqtt.users ?? {})) {
-    if (!isGatewayId(gateway))
-      fail(`"mqtt.users.${gateway}" isn't a gateway id (a-z, 0-9 and -, at most 63).`);
+    const idFits: boolean = isGatewayId(gateway);
+    if (!idFits) fail(`"mqtt.users.${gateway}" isn't a gateway id (a-z, 0-9 and -, at most 63).`);
   }
   if (mqtt.users === undefined && !mqtt.open && !isLoopback(mqttAddress.host)) {
     fail(

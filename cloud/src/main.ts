@@ -19,9 +19,9 @@ export interface CloudOptions {
   /** Deletes the index and builds it from the log before anything is served. */
   rebuildIndex: boolean;
   /** About every second while the index is rebuilt: batches that are left. */
-  onRebuild(batchesLeft: number): void;
+  onRebuild: (batchesLeft: number) => void;
   /** Called once, when gateways and clients can connect. */
-  onReady(addresses: { mqtt: ListenAddress; http: ListenAddress }): void;
+  onReady: (addresses: { mqtt: ListenAddress; http: ListenAddress }) => void;
 }
 
 /**

@@ -40,7 +40,7 @@ const BufferSchema = Type.Object(
     commitInterval: Duration('Longest wait of a batch for others to share its sync barrier', '250ms'),
     commitSize: Bytes('Waiting batches that are made durable at once', '4MiB'),
     queueSize: Bytes('Batches not yet durable at which sources have to wait', '16MiB'),
-    writeBuffer: Bytes('Memory for batches before they go to table files; large spares an SD card', '8MiB'),
+    writeBuffer: Bytes('Memory for batches before they go to table files; large spares an SD card', '4MiB'),
   },
   { ...closed, default: {} },
 );

@@ -106,7 +106,11 @@ export async function runGateway(config: GatewayConfig, options: RunOptions): Pr
   const uplinkDone = uplink.run(stopUplink.signal);
   const reporting = report(options, progress, stopUplink.signal);
   const work = async (): Promise<void> => {
-    await runSources(sources, buffer, options, stopSources, stop);
+    const grace = new AbortController();
+    await Promise.race([
+      runSources(sources, buffer, options, stopSources, stop),
+      aborted(signal).then(() => clock.sleep(sealMsMax, grace.signal)),
+    ]).finally(() => grace.abort());
     if (untilDrained) await drained(buffer, uplink, signal);
     else await aborted(signal);
   };
@@ -124,7 +128,10 @@ export async function runGateway(config: GatewayConfig, options: RunOptions): Pr
   return progress();
 }
 
-/** A disk that takes nothing any more must not keep the process from ending. */
+/** A disk that takes nothing any more must not keep the process from ending: sources that wait for it, and the flush. */
+const sealMsMax = 1500;
+const flushMsMax = 1500;
+
 async function flushInTime(buffer: GatewayBuffer, clock: Clock): Promise<void> {
   const timer = new AbortController();
   const late = clock.sleep(flushMsMax, timer.signal).then(
@@ -142,7 +149,6 @@ async function flushInTime(buffer: GatewayBuffer, clock: Clock): Promise<void> {
     timer.abort();
   }
 }
-const flushMsMax = 2500;
 
 /** One source that can't go on ends the others; all of them have sealed when it resolves or rejects. */
 async function runSources(

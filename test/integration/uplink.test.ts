@@ -209,6 +209,18 @@ describe('uplink', () => {
     assert.equal(cloud.heldOf('truck-1', buffer.epoch, 'can0').size, 6);
   });
 
+  it('ends within two seconds although nothing moves on the connection', async () => {
+    await using proxy = await LinkProxy.start(cloud.port);
+    const running = new RunningUplink(buffer, proxy.url, { window: { batches: 1000, bytes: 1e9 } });
+    await until('a connection', () => running.uplink.state.connected);
+    proxy.freeze();
+    await put('can0', 40, 1_000_000);
+    await until('a full pipe', () => running.uplink.state.inFlightBatches > 3);
+    const started = performance.now();
+    await running[Symbol.asyncDispose]();
+    assert.ok(performance.now() - started < 2000);
+  });
+
   it('drops a connection on which the cloud acknowledges nothing for long', async () => {
     cloud.dropAcks = true;
     await using running = new RunningUplink(buffer, cloud.url, { ackTimeoutMs: 100 });

@@ -9,6 +9,8 @@ import {
   limits,
   type Batch,
   type BatchHeader,
+  type CodecName,
+  type EncodedPayload,
 } from '@fleetlog/shared/batch';
 import { isDataError } from '@fleetlog/shared/errors';
 import { corpus } from '../support/batch-corpus.js';
@@ -17,6 +19,10 @@ import { decodeRecords, decodesOrIsRefused } from '../support/decode-any.js';
 
 const payloads = corpus();
 const batches = payloads.map((payload) => seal(payload));
+const payloadOf = (codec: CodecName): EncodedPayload =>
+  payloads.find((payload) => payload.codec === codec) ?? assert.fail(codec);
+/** Codecs whose whole payload is one zstd frame. */
+const zstdCodecs: CodecName[] = ['lines-1', 'samples-1', 'events-1'];
 const headerOf = Object.fromEntries(payloads.map((payload) => [payload.codec, headerFor(payload)]));
 
 /** One change to some bytes; `place` and `value` are taken modulo what is there. */
@@ -85,9 +91,9 @@ describe('hostile batches: a typed refusal or a value within the limits', () => 
       );
     });
 
-    it(`mutated content of ${codec}, compressed again, so that the decoder behind zstd is reached`, () => {
+    it(`mutated content of ${codec}, compressed again where it is, so that the decoder behind zstd is reached`, () => {
       const payload = payloads[i];
-      const isCompressed = codec !== 'gap-1';
+      const isCompressed = zstdCodecs.includes(codec);
       const content = isCompressed ? decompress(payload.payload, payload.rawBytes) : payload.payload;
       let accepted = 0;
       fc.assert(
@@ -102,7 +108,8 @@ describe('hostile batches: a typed refusal or a value within the limits', () => 
         }),
         { numRuns: 5000 },
       );
-      assert.ok(accepted > 0, 'mutations that change values only are read');
+      // In can-1 every bit depends on those before it, so that hardly any change goes unnoticed.
+      if (codec !== 'can-1') assert.ok(accepted > 0, 'mutations that change values only are read');
     });
 
     it(`${codec} under the header of any other count, time and length`, () => {
@@ -212,13 +219,12 @@ describe('hostile batches: a typed refusal or a value within the limits', () => 
   });
 
   const zeros = Buffer.alloc(limits.rawBytesMax + 1);
-  const columns = ['can-1', 'lines-1', 'samples-1', 'events-1'] as const;
-  const withPayload = (codec: (typeof columns)[number], payload: Uint8Array, rawBytes: number): Batch => ({
+  const withPayload = (codec: CodecName, payload: Uint8Array, rawBytes: number): Batch => ({
     header: { ...headerOf[codec], rawBytes },
     payload,
   });
 
-  for (const codec of columns) {
+  for (const codec of zstdCodecs) {
     it(`${codec}: a bomb is refused before it is unpacked`, () => {
       const bomb = compress(zeros);
       assert.ok(bomb.length < 20_000);
@@ -243,7 +249,7 @@ describe('hostile batches: a typed refusal or a value within the limits', () => 
       const { bytes, cpuMs } = costOf(() => {
         for (const recordCount of [0, 1, 100_000, limits.recordsMax]) {
           const content = zeros.subarray(1);
-          const payload = { ...payloads[columns.indexOf(codec)], payload: compress(content), recordCount };
+          const payload = { ...payloadOf(codec), payload: compress(content), recordCount };
           try {
             decodeRecords(sent(payload, { rawBytes: content.length }));
           } catch (error) {

@@ -10,7 +10,7 @@ import { CollectingSink } from '../support/collecting-sink.js';
 /** What a feed makes of a stream that arrives in chunks of these lengths (repeated), through rooms of `roomBytes`. */
 async function taken(bytes: Uint8Array, lengths: readonly number[], roomBytes: number) {
   const feed = new CandumpFeed();
-  const window = new LineWindow(64, roomBytes);
+  const window = new LineWindow(feed.lineBytesMax, roomBytes);
   const sink = new CollectingSink();
   const limits = { lingerMs: 1000, spanUs: 1e6, records: 7, bytes: 1000 };
   const batcher = new Batcher({
@@ -47,7 +47,7 @@ async function taken(bytes: Uint8Array, lengths: readonly number[], roomBytes: n
 
 describe('a byte stream cut into lines', () => {
   it('gives the same records, malformed lines and positions in whatever chunks it comes', async () => {
-    const longLine = fc.integer({ min: 40, max: 200 }).map((length) => `${'z'.repeat(length)}\n`);
+    const longLine = fc.integer({ min: 4080, max: 4500 }).map((length) => `${'z'.repeat(length)}\n`);
     const text = fc.array(fc.oneof({ weight: 4, arbitrary: candumpText }, longLine), { maxLength: 4 });
     await fc.assert(
       fc.asyncProperty(

@@ -5,16 +5,13 @@ import fc from 'fast-check';
 import { candumpText } from '../support/candump-arbitraries.js';
 import { CollectingSink } from '../support/collecting-sink.js';
 import { FakeClock } from '../support/fake-clock.js';
+import { zda } from '../support/nmea.js';
 import { candumpFile, linesFile, never, sourceOf } from '../support/source-options.js';
 import { tempFolder } from '../support/temp-folder.js';
 
 class PowerCut extends Error {}
 
-const zdaSentences = [
-  '$GPZDA,100000,23,02,2026,00,00*4E\n',
-  '$GPZDA,100002,23,02,2026,00,00*4C\r\n',
-  '$GPZDA,180002,23,02,2026,00,00*44\n',
-];
+const zdaSentences = [`${zda(10)}\n`, `${zda(12)}\r\n`, `${zda(13)}\n`, `${zda(9000)}\n`, `${zda(5, 27)}\n`];
 const linesText = fc
   .array(fc.oneof(fc.constantFrom(...zdaSentences), fc.string({ unit: 'binary-ascii', maxLength: 12 })), {
     maxLength: 60,

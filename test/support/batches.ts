@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { crc32 } from 'node:zlib';
-import { Encoder } from 'cbor-x';
 import {
   decodeBatch,
   encodeBatch,
+  encodePlain,
   type Batch,
   type BatchHeader,
   type EncodedPayload,
@@ -62,12 +62,5 @@ export function assertRefused(action: () => unknown, ...codes: ErrorCode[]): voi
   });
 }
 
-const encoder = new Encoder({
-  useRecords: false,
-  variableMapSize: true,
-  tagUint8Array: false,
-  useTag259ForMaps: false,
-} as object);
-
-/** CBOR by cbor-x, for what the product would not write. */
-export const cbor = (value: unknown): Uint8Array => encoder.encode(value);
+/** CBOR of anything, also of what the product would not write. */
+export const cbor = encodePlain;

@@ -18,7 +18,8 @@ export class LinkProxy implements AsyncDisposable {
       ]) {
         proxy.sockets.add(from);
         from.on('data', (chunk: Buffer) => {
-          if (!proxy.frozen) to.write(chunk);
+          if (proxy.frozen) from.pause();
+          else to.write(chunk);
         });
         from.on('error', () => undefined);
         from.on('close', () => {

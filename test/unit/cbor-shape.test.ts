@@ -20,6 +20,7 @@ describe('checkCborShape', () => {
   it('stops behind the first item', () => {
     assert.equal(check('01 02'), 1);
     assert.equal(check('82 01 02 ff'), 3);
+    assert.equal(check('83 f9 4500 fa 40a00000 fb 3ff0000000000000'), 18); // floats of every width
   });
 
   const refused: Record<string, string> = {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { decodeBatch, encodeBatch, limits, type BatchHeader } from '@fleetlog/shared/batch';
+import { decodeBatch, encodeBatch, identifyBatch, limits, type BatchHeader } from '@fleetlog/shared/batch';
 import type { ErrorCode } from '@fleetlog/shared/errors';
 import { assertRefused, cbor, frame, headerFor, repairChecksum } from '../support/batches.js';
 
@@ -45,6 +45,11 @@ describe('batch envelope', () => {
   const headers: [string, BatchHeader][] = [
     ['a batch', headerFor(facts)],
     ['a gap record over a range', gapHeader],
+    ['the first batch of a stream', headerFor(facts, { sequence: 0 })],
+    [
+      'a batch at its limits',
+      headerFor(facts, { recordCount: limits.recordsMax, rawBytes: limits.rawBytesMax }),
+    ],
     ['times before 1970', headerFor({ ...facts, firstTimeUs: -5_000_000_000_000, lastTimeUs: -1 })],
     [
       'the largest integers',
@@ -109,6 +114,7 @@ describe('batch envelope', () => {
     ['a later version', 'FLEETLOG_BATCH_VERSION', (h) => h.set(0, 2)],
     ['no version', 'FLEETLOG_BATCH_VERSION', (h) => h.delete(0)],
     ['a version as text', 'FLEETLOG_BATCH_VERSION', (h) => h.set(0, '1')],
+    ['a version that is a list of large numbers', 'FLEETLOG_BATCH_VERSION', (h) => h.set(0, [2n ** 63n])],
     ['a version under a text key', 'FLEETLOG_BATCH_VERSION', (h) => (h.delete(0), h.set('0', 1))],
     ['an unknown codec', 'FLEETLOG_BATCH_CODEC', (h) => h.set(14, 'can-2')],
     ['a codec named like a part of every object', 'FLEETLOG_BATCH_CODEC', (h) => h.set(14, 'constructor')],
@@ -161,6 +167,9 @@ describe('batch envelope', () => {
       ['FLEETLOG_BATCH_MALFORMED', { epoch: 'xyz' }],
       ['FLEETLOG_BATCH_MALFORMED', { lastSequence: 8 }],
       ['FLEETLOG_BATCH_MALFORMED', { storeTimeUs: 0.5 }],
+      ['FLEETLOG_BATCH_MALFORMED', { firstTimeUs: -0.5 }],
+      ['FLEETLOG_BATCH_MALFORMED', { clock: { wallOffsetUs: NaN, state: 'unset', uncertaintyUs: -1 } }],
+      ['FLEETLOG_BATCH_MALFORMED', { clock: { wallOffsetUs: 0, state: 'unset', uncertaintyUs: 0.5 } }],
       ['FLEETLOG_BATCH_MALFORMED', { kind: 'can' }],
       ['FLEETLOG_BATCH_LIMIT', { recordCount: limits.recordsMax + 1 }],
       ['FLEETLOG_BATCH_LIMIT', { rawBytes: limits.rawBytesMax + 1 }],
@@ -170,10 +179,16 @@ describe('batch envelope', () => {
     }
   });
 
-  it('a batch over the limit of bytes is neither written nor read', () => {
-    const large = Buffer.alloc(limits.batchBytesMax);
-    assertRefused(() => encodeBatch(headerFor(facts), large), 'FLEETLOG_BATCH_LIMIT');
-    assertRefused(() => decodeBatch(Buffer.alloc(limits.batchBytesMax + 1)), 'FLEETLOG_BATCH_LIMIT');
+  it('a batch at the limit of bytes is written and read, one above it neither', () => {
+    const overhead = encodeBatch(headerFor(facts), Buffer.alloc(100_000)).length - 100_000;
+    const largest = Buffer.alloc(limits.batchBytesMax - overhead);
+    const bytes = encodeBatch(headerFor(facts), largest);
+    assert.equal(bytes.length, limits.batchBytesMax);
+    assert.equal(decodeBatch(bytes).payload.length, largest.length);
+    const larger = Buffer.alloc(largest.length + 1);
+    assertRefused(() => encodeBatch(headerFor(facts), larger), 'FLEETLOG_BATCH_LIMIT');
+    const longer = frame(cbor(fields()), cbor(larger));
+    assertRefused(() => decodeBatch(Buffer.concat([longer, Buffer.alloc(overhead)])), 'FLEETLOG_BATCH_LIMIT');
   });
 
   it('header or payload of another CBOR type are refused', () => {
@@ -201,5 +216,45 @@ describe('batch envelope', () => {
       ]),
     );
     assertRefused(() => decodeBatch(bytes), 'FLEETLOG_BATCH_MALFORMED');
+  });
+});
+
+describe('identifyBatch', () => {
+  const identity = { gateway: 'truck-17', epoch: '0011223344556677', stream: 'can0', sequence: 5 };
+
+  it('names batches that are refused for what they hold', () => {
+    const refused: [number, unknown][] = [
+      [0, 2],
+      [14, 'can-2'],
+      [5, 9],
+      [10, limits.recordsMax + 1],
+      [12, 'of a later version'],
+    ];
+    for (const [key, value] of refused) {
+      const bytes = framed(fields().set(key, value));
+      assert.throws(() => decodeBatch(bytes));
+      assert.deepEqual(identifyBatch(bytes), identity);
+    }
+    assert.deepEqual(identifyBatch(framed(fields())), identity);
+    assert.equal(identifyBatch(framed(fields().set(6, 0)))?.sequence, 0);
+  });
+
+  it('names nothing where the checksum or a part of the name is wrong', () => {
+    const flipped = Buffer.from(framed(fields()));
+    flipped[20] ^= 1;
+    const wrong: [number, unknown][] = [
+      [1, 'Truck'],
+      [2, Buffer.alloc(7)],
+      [4, 5],
+      [6, -1],
+      [6, 0.5],
+      [6, undefined],
+    ];
+    for (const [key, value] of wrong) {
+      assert.equal(identifyBatch(framed(fields().set(key, value))), undefined);
+    }
+    for (const bytes of [flipped, Buffer.alloc(0), Buffer.from('no batch'), framed(new Map())]) {
+      assert.equal(identifyBatch(bytes), undefined);
+    }
   });
 });

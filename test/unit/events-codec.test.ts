@@ -47,6 +47,8 @@ describe('events-1', () => {
     assert.equal(encoded.firstTimeUs, baseUs - 9);
     assert.equal(encoded.lastTimeUs, baseUs + 9);
     assert.deepEqual(throughTheWire([]), []);
+    const slot = sent(encodeEvents([]), { firstTimeUs: 5, lastTimeUs: 9 });
+    assert.deepEqual(decodeEvents(slot), [], 'an empty batch may stand for any time');
   });
 
   it('events that no reader would take are not written', () => {
@@ -58,6 +60,7 @@ describe('events-1', () => {
     const large = event({ attributes: Object.fromEntries(Object.entries(attributes).slice(1)) });
     assertRefused(() => encodeEvents(Array(limits.eventsMax).fill(large)), 'FLEETLOG_BATCH_LIMIT');
     assert.equal(throughTheWire(Array(900).fill(large)).length, 900);
+    assert.equal(throughTheWire(Array(limits.eventsMax).fill(event())).length, limits.eventsMax);
     assertRefused(() => encodeEvents([event({ type: 'two words' })]), 'FLEETLOG_BATCH_MALFORMED');
     assertRefused(() => encodeEvents([event({ type: '' })]), 'FLEETLOG_BATCH_MALFORMED');
     assertRefused(() => encodeEvents([event({ timeUs: 0.5 })]), 'FLEETLOG_BATCH_MALFORMED');

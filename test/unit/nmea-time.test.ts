@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict';
 import { NmeaTime } from '#gateway/sources/nmea-time.js';
+import { sentence as bareSentence } from '../support/nmea.js';
 
-/** A sentence with its checksum. */
-function sentence(content: string): string {
-  let sum = 0;
-  for (let i = 0; i < content.length; i++) sum ^= content.charCodeAt(i);
-  return `$${content}*${sum.toString(16).toUpperCase().padStart(2, '0')}\r\n`;
-}
+const sentence = (content: string): string => `${bareSentence(content)}\r\n`;
 const rmc = (time: string, date: string): string =>
   sentence(`GPRMC,${time},A,4807.038,N,01131.000,E,022.4,084.4,${date},003.1,W`);
 const zda = (time: string, day: string, month: string, year: string): string =>

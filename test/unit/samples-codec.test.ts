@@ -146,10 +146,14 @@ describe('samples-1', () => {
     const many = Array.from({ length: limits.channelsMax + 1 }, (_, i) => channel('u8', `c${i}`));
     assertRefused(encode(many), 'FLEETLOG_BATCH_LIMIT');
     assert.equal(throughTheWire(new Samples(many.slice(1), 1)).channels.length, limits.channelsMax);
-    assert.equal(
-      throughTheWire(new Samples([channel('u8', 'ä'.repeat(64))], 1)).channels[0].name,
-      'ä'.repeat(64),
-    );
+  });
+
+  it('names and units may be as long as the limits allow, and hold any character', () => {
+    const channels: ChannelSpec[] = [
+      { name: 'ä'.repeat(64), unit: '\u00b5'.repeat(16), type: 'u8' },
+      { name: '\ufeff', unit: '\ufeff', type: 'u8' }, // a byte order mark isn't cut off
+    ];
+    assert.deepEqual(throughTheWire(new Samples(channels, 1)).channels, channels);
   });
 
   const raw = (changes: Partial<BatchHeader>, ...bytes: number[]): (() => Samples) => {

@@ -4,17 +4,11 @@ import { join } from 'node:path';
 import { ArrivalTimes } from '#gateway/sources/line-times.js';
 import { CollectingSink } from '../support/collecting-sink.js';
 import { FakeClock } from '../support/fake-clock.js';
+import { zda as bareZda } from '../support/nmea.js';
 import { linesFile, never, sourceOf } from '../support/source-options.js';
 import { tempFolder } from '../support/temp-folder.js';
 
-function zda(secondsOfDay: number, day = '23'): string {
-  const time = [secondsOfDay / 3600, (secondsOfDay / 60) % 60, secondsOfDay % 60]
-    .map((part) => String(Math.floor(part)).padStart(2, '0'))
-    .join('');
-  const content = `GPZDA,${time},${day},02,2026,00,00`;
-  const sum = Buffer.from(content).reduce((xor, byte) => xor ^ byte, 0);
-  return `$${content}*${sum.toString(16).toUpperCase().padStart(2, '0')}\n`;
-}
+const zda = (secondOfDay: number, day?: number): string => `${bareZda(secondOfDay, day)}\n`;
 const dayUs = Date.UTC(2026, 1, 23) * 1000;
 
 describe('event times of text lines in a file', () => {
@@ -43,7 +37,7 @@ describe('event times of text lines in a file', () => {
   });
 
   it('pass over one absurd time', async () => {
-    const { times } = await run(zda(10) + zda(11) + zda(12, '27') + zda(13) + zda(14));
+    const { times } = await run(zda(10) + zda(11) + zda(12, 27) + zda(13) + zda(14));
     assert.deepEqual(times, [10, 11, 11, 13, 14]);
   });
 
@@ -60,7 +54,7 @@ describe('event times of text lines in a file', () => {
   });
 
   it('cut batches at the span, also over days', async () => {
-    const text = zda(0) + zda(1) + zda(2) + zda(50, '28') + zda(51, '28') + zda(52, '28');
+    const text = zda(0) + zda(1) + zda(2) + zda(50, 28) + zda(51, 28) + zda(52, 28);
     const { sink } = await run(text);
     assert.deepEqual(
       sink.batches.map(({ payload }) => payload.recordCount),

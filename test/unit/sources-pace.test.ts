@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CollectingSink } from '../support/collecting-sink.js';
 import { FakeClock } from '../support/fake-clock.js';
+import { zda } from '../support/nmea.js';
 import { candumpFile, linesFile, never, sourceOf } from '../support/source-options.js';
 import { tempFolder } from '../support/temp-folder.js';
 
@@ -139,13 +140,7 @@ describe('pace of a recording', () => {
   });
 
   it('paces text lines by the times that they tell', async () => {
-    const text = [
-      '$GPZDA,100000,23,02,2026,00,00*4E',
-      'a',
-      '$GPZDA,100002,23,02,2026,00,00*4C',
-      'b',
-      '',
-    ].join('\n');
+    const text = [zda(10), 'a', zda(12), 'b', ''].join('\n');
     await writeFile(path, text);
     const clock = new FakeClock();
     const sink = new CollectingSink(clock);

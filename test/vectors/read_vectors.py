@@ -299,6 +299,17 @@ def read(data):
     return {"header": header, "records": CODECS[header["codec"]](header, payload)}
 
 
+def difference(expected, found, path=""):
+    """The first place where two values differ."""
+    if type(expected) is type(found) is dict and expected.keys() == found.keys():
+        keys = [key for key in expected if expected[key] != found[key]]
+        return difference(expected[keys[0]], found[keys[0]], f"{path}.{keys[0]}")
+    if type(expected) is type(found) is list and len(expected) == len(found):
+        (i, *_) = [i for i in range(len(expected)) if expected[i] != found[i]]
+        return difference(expected[i], found[i], f"{path}[{i}]")
+    return f"at {path or 'top'} expected {str(expected)[:200]}, found {str(found)[:200]}"
+
+
 def main():
     folder = pathlib.Path(__file__).parent
     wrong = 0
@@ -312,7 +323,7 @@ def main():
             found = {"error": f"FLEETLOG_BATCH_{error.args[0]}"}
         if found != expected:
             wrong += 1
-            print(f"{path.stem}: expected\n{expected}\nfound\n{found}", file=sys.stderr)
+            print(f"{path.stem}: {difference(expected, found)}", file=sys.stderr)
     if wrong:
         sys.exit(f"{wrong} of {len(paths)} vectors read otherwise than expected")
     print(f"{len(paths)} vectors read as expected")

@@ -1,9 +1,9 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { FleetlogError, type ErrorClass, type ErrorCode } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
 
 /** What a client gets where something went wrong. */
-export interface ErrorAnswer {
+interface ErrorAnswer {
   status: number;
   code: ErrorCode;
   message: string;
@@ -18,7 +18,7 @@ const statusByClass: Record<ErrorClass, number> = {
 };
 
 /** Only what is meant for people goes out; a defect's own words stay in our log. */
-export function errorAnswer(error: unknown): ErrorAnswer {
+function errorAnswer(error: unknown): ErrorAnswer {
   if (error instanceof FleetlogError && error.class !== 'defect') {
     const { code, message } = error;
     return { status: code === 'FLEETLOG_NOT_FOUND' ? 404 : statusByClass[error.class], code, message };
@@ -41,17 +41,25 @@ function sentence(message: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}; see /v1/openapi.json.`;
 }
 
+/** Sends the answer to an error; what a client could have done better is told, no more. */
+export function answer(reply: FastifyReply, error: unknown): FastifyReply {
+  const { status, ...body } = errorAnswer(error);
+  if (status === 503) void reply.header('retry-after', '5');
+  return reply.code(status).send(body);
+}
+
 export function handleErrors(app: FastifyInstance, logger: Logger): void {
   app.setErrorHandler((error, request, reply) => {
-    const { status, ...body } = errorAnswer(error);
-    if (status >= 500) logger.error({ error, url: request.url }, 'a request failed');
-    if (status === 503) void reply.header('retry-after', '5');
-    return reply.code(status).send(body);
+    if (errorAnswer(error).status >= 500) logger.error({ error, url: request.url }, 'a request failed');
+    return answer(reply, error);
   });
   app.setNotFoundHandler((request, reply) =>
-    reply.code(404).send({
-      code: 'FLEETLOG_NOT_FOUND',
-      message: `There is no ${request.method} ${request.url.slice(0, 100)}; see /v1/openapi.json.`,
-    }),
+    answer(
+      reply,
+      new FleetlogError(
+        'FLEETLOG_NOT_FOUND',
+        `There is no ${request.method} ${request.url.slice(0, 100)}; see /v1/openapi.json.`,
+      ),
+    ),
   );
 }

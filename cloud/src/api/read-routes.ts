@@ -70,6 +70,7 @@ export function readRoutes(app: FastifyInstance, context: ApiContext): void {
     async ({ query }, reply) => {
       using _slot = context.tails.take();
       const { from, format = 'ndjson', ...filter } = query;
+      await catchUp(context, reply);
       await checkFilter(index, fleet, filter);
       const fromUs = from === undefined ? undefined : parseTime(from, clock.nowUs());
       const clientGone = new AbortController();

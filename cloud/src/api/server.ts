@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import swagger from '@fastify/swagger';
-import fastify from 'fastify';
+import fastify, { type FastifyReply } from 'fastify';
 import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
 import type { Clock } from '@fleetlog/shared/util';
@@ -8,7 +8,7 @@ import type { Index } from '../index/index.js';
 import type { Fleet } from '../ingest/fleet.js';
 import type { Log } from '../log/log.js';
 import { defaultLimits, type ApiContext, type ApiLimits } from './context.js';
-import { handleErrors } from './errors.js';
+import { answer, handleErrors } from './errors.js';
 import { listRoutes } from './list-routes.js';
 import { readRoutes } from './read-routes.js';
 import { Slots } from './slots.js';
@@ -58,6 +58,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     requestTimeout: 10_000,
     bodyLimit: 1024,
     http: { maxHeaderSize: limits.urlBytesMax + 8192 },
+    frameworkErrors: (error, _request, reply: FastifyReply) => answer(reply, error),
     ajv: { customOptions: { removeAdditional: false } },
   });
   app.addHook('onRequest', async ({ url }) => {

@@ -1,4 +1,4 @@
-import type { BatchHeader } from '@fleetlog/shared/batch';
+import type { BatchHeader, TextLines } from '@fleetlog/shared/batch';
 import { CandumpFormatter } from '@fleetlog/shared/can';
 import { NdjsonFormatter, withoutLineEnd } from '../export/ndjson.js';
 import type { Records } from '../export/records.js';
@@ -22,33 +22,43 @@ export function* tailPieces(
   const { count } = records.columns;
   const prefix = Buffer.from(`${gateway} ${stream} `);
   const candump = new CandumpFormatter();
-  const plain = new NdjsonFormatter();
-  const named = new NdjsonFormatter({ gateway, stream });
+  const json = new NdjsonFormatter(format === 'ndjson' ? { gateway, stream } : {});
   for (let from = 0; from < count; from += recordsPerPiece) {
     const to = Math.min(count, from + recordsPerPiece);
-    if (format === 'ndjson') yield named.format(records, from, to);
-    else if (records.kind === 'can') yield prefixed(linesOf(candump.format(records.columns, from, to)), prefix);
-    else if (records.kind === 'lines') {
-      const { columns } = records;
-      yield prefixed(range(from, to).map((i) => withoutLineEnd(columns.line(i))), prefix);
-    } else yield prefixed(linesOf(plain.format(records, from, to)), prefix);
+    if (format === 'ndjson') yield json.format(records, from, to);
+    else if (records.kind === 'can') yield prefixed(candump.format(records.columns, from, to), prefix);
+    else if (records.kind === 'lines') yield prefixedRecords(records.columns, from, to, prefix);
+    else yield prefixed(json.format(records, from, to), prefix);
   }
 }
 
-const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
-
-/** Without their line ends. */
-function linesOf(text: Uint8Array): Uint8Array[] {
-  const lines: Uint8Array[] = [];
+/** Each line of `text` behind the prefix, ending in a line feed alone. */
+function prefixed(text: Uint8Array, prefix: Uint8Array): Uint8Array {
+  let lines = 1;
+  for (let at = text.indexOf(LF); at >= 0; at = text.indexOf(LF, at + 1)) lines++;
+  const out = Buffer.allocUnsafe(text.length + lines * (prefix.length + 1));
+  let length = 0;
   for (let at = 0; at < text.length;) {
     const end = text.indexOf(LF, at) + 1 || text.length;
-    lines.push(withoutLineEnd(text.subarray(at, end)));
+    length = putLine(out, length, prefix, text.subarray(at, end));
     at = end;
   }
-  return lines;
+  return out.subarray(0, length);
 }
 
-const prefixed = (lines: readonly Uint8Array[], prefix: Uint8Array): Uint8Array =>
-  Buffer.concat(lines.flatMap((line) => [prefix, line, lineEnd]));
+function prefixedRecords(lines: TextLines, from: number, to: number, prefix: Uint8Array): Uint8Array {
+  const textBytes = lines.lineStart[to] - lines.lineStart[from];
+  const out = Buffer.allocUnsafe(textBytes + (to - from) * (prefix.length + 1));
+  let length = 0;
+  for (let i = from; i < to; i++) length = putLine(out, length, prefix, lines.line(i));
+  return out.subarray(0, length);
+}
 
-const lineEnd = Uint8Array.of(LF);
+function putLine(out: Uint8Array, at: number, prefix: Uint8Array, line: Uint8Array): number {
+  const text = withoutLineEnd(line);
+  out.set(prefix, at);
+  out.set(text, at + prefix.length);
+  at += prefix.length + text.length;
+  out[at] = LF;
+  return at + 1;
+}

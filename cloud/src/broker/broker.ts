@@ -133,7 +133,7 @@ export class Broker implements AsyncDisposable {
       });
     });
     aedes.preConnect = (_client, packet, done) => {
-      const { clientId = '', username = '' } = packet;
+      const { clientId, username = '' } = packet;
       if (clientId.length > clientIdCharsMax) {
         return done(
           Object.assign(new Error('client id too long'), { returnCode: returnCode.identifierRejected }),
@@ -244,7 +244,7 @@ export class Broker implements AsyncDisposable {
     const { signal } = this.stopping;
     while (!signal.aborted) {
       await this.sink.readable.wait(signal).catch(() => undefined); // the loop looks at the signal
-      for (const gate of [...this.waiting]) {
+      for (const gate of this.waiting) {
         if (!this.sink.takes) break;
         this.waiting.delete(gate);
         gate.resume();

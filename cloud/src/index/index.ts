@@ -1,2 +1,2 @@
 export type * from './types.js';
-export { openIndex, type IndexOptions } from './rocksdb-index.js';
+export { indexOver, openIndex, type IndexOptions } from './rocksdb-index.js';

@@ -10,7 +10,7 @@ import { encodeJson } from './json-value.js';
 import { checkpointKey } from './keys.js';
 import type { StreamCache } from './stream-cache.js';
 
-const groupEntriesMax = 512;
+const groupEntriesMaxDefault = 512;
 const groupBytesMax = 8 * 1024 * 1024;
 const retryMs = 1000;
 
@@ -27,6 +27,7 @@ export class PartitionIndexer {
       clock: Clock;
       /** Set after each write. */
       progress: Signal;
+      groupEntriesMax?: number;
     },
   ) {}
 
@@ -52,6 +53,7 @@ export class PartitionIndexer {
     let group: LogEntry[] = [];
     let bytes = 0;
     let end = this.logEnd();
+    const { groupEntriesMax = groupEntriesMaxDefault } = this.parts;
     for await (const entry of this.parts.log.follow(this.partition, this.at.next, signal)) {
       group.push(entry);
       bytes += entry.bytes.length;

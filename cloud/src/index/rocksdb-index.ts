@@ -14,10 +14,10 @@ import type { BatchFacts, BatchRange, GapRecord, Index, StreamFilter, StreamSumm
 
 export interface IndexOptions {
   log: Log;
-  /** Folder of its own; where it is missing, or was made for another log, the index is built anew. */
-  path: string;
   logger: Logger;
   clock: Clock;
+  /** Entries written at once, at most. */
+  groupEntriesMax?: number;
 }
 
 /** Changes with the layout of keys and values; an index of another one is built anew. */
@@ -26,16 +26,23 @@ const syncEveryMs = 5000;
 /** Entries read at once; no read stays open between pages, so a slow reader holds nothing. */
 const pageEntries = 256;
 
-/** Opens the index and starts to follow the log. Errors: FLEETLOG_LOCKED, FLEETLOG_STORE…, as `openRocksDb`. */
-export async function openIndex({ log, path, logger, clock }: IndexOptions): Promise<Index> {
+/**
+ * Opens the index in a folder of its own and starts to follow the log. Where the folder is missing, or was made for
+ * another log, the index is built anew. Errors: FLEETLOG_LOCKED, FLEETLOG_STORE…, as `openRocksDb`.
+ */
+export async function openIndex({ path, ...options }: IndexOptions & { path: string }): Promise<Index> {
   const store = await openRocksDb({ path, purpose: 'index folder', writeBufferBytes: 32 * 1024 * 1024 });
   try {
-    const checkpoints = await loadCheckpoints(store, log, logger);
-    return new RocksDbIndex(store, log, checkpoints, logger, clock);
+    return await indexOver(store, options);
   } catch (error) {
     await store.close();
     throw error;
   }
+}
+
+/** An index on an open store, which it closes with itself. */
+export async function indexOver(store: OrderedStore, options: IndexOptions): Promise<Index> {
+  return new RocksDbIndex(store, await loadCheckpoints(store, options.log, options.logger), options);
 }
 
 /** By partition. An index that isn't one of this log is emptied. */
@@ -72,14 +79,10 @@ class RocksDbIndex implements Index {
 
   constructor(
     private readonly store: OrderedStore,
-    private readonly log: Log,
     checkpoints: readonly Checkpoint[],
-    private readonly logger: Logger,
-    private readonly clock: Clock,
+    private readonly options: IndexOptions,
   ) {
-    const { progress } = this;
-    const cache = new StreamCache(store);
-    const parts = { log, store, cache, logger, clock, progress };
+    const parts = { ...options, store, cache: new StreamCache(store), progress: this.progress };
     const { signal } = this.stopping;
     this.indexers = checkpoints.map((at, partition) => new PartitionIndexer(partition, at, parts));
     this.running = Promise.all([...this.indexers.map((indexer) => indexer.run(signal)), this.syncNowAndThen()]);
@@ -114,7 +117,7 @@ class RocksDbIndex implements Index {
 
   lag(): number {
     let batches = 0;
-    for (const { partition, next } of this.log.ends()) batches += Math.max(0, next - this.at(partition));
+    for (const { partition, next } of this.options.log.ends()) batches += Math.max(0, next - this.at(partition));
     return batches;
   }
 
@@ -123,7 +126,7 @@ class RocksDbIndex implements Index {
   }
 
   async caughtUp(signal: AbortSignal): Promise<void> {
-    const ends = this.log.ends();
+    const ends = this.options.log.ends();
     const stopped = AbortSignal.any([signal, this.stopping.signal]);
     while (ends.some(({ partition, next }) => this.at(partition) < next)) await this.progress.wait(stopped);
   }
@@ -164,10 +167,11 @@ class RocksDbIndex implements Index {
 
   /** Without it a loss of power costs the work of indexing since the last table file, nothing else. */
   private async syncNowAndThen(): Promise<void> {
+    const { clock, logger } = this.options;
     const { signal } = this.stopping;
     while (!signal.aborted) {
-      await this.clock.sleep(syncEveryMs, signal).catch(() => {}); // the loop looks at the signal
-      await this.store.sync().catch((error: unknown) => this.logger.warn({ error }, 'the index was not synced'));
+      await clock.sleep(syncEveryMs, signal).catch(() => {}); // the loop looks at the signal
+      await this.store.sync().catch((error: unknown) => logger.warn({ error }, 'the index was not synced'));
     }
   }
 }

@@ -65,6 +65,9 @@ export class CandumpFeed extends Feed {
       this.nextTimeUs = this.parser.timeUs;
       return 'later';
     }
-    return this.refuseLine(window, this.parser.lineEnd, prefix + lineReason(result));
+    const end = this.parser.lineEnd;
+    // The length comes first, as for a line that didn't fit the window
+    const reason = end - window.at > this.lineBytesMax ? this.tooLong : lineReason(result);
+    return this.refuseLine(window, end, prefix + reason);
   }
 }

@@ -75,15 +75,15 @@ export class Session {
   async run(signal: AbortSignal): Promise<string | undefined> {
     const stop = new AbortController();
     const both = AbortSignal.any([signal, stop.signal]);
-    const aborted = new Promise<undefined>((resolve) => {
+    const stopped = new Promise<undefined>((resolve) => {
       if (both.aborted) resolve(undefined);
       both.addEventListener('abort', () => resolve(undefined), { once: true });
     });
-    const tasks = [this.send(both), this.follow(both), this.tick(both)].map((task) =>
+    const tasks = [this.send(both, stopped), this.follow(both), this.tick(both)].map((task) =>
       endsQuietly(task, both),
     );
     try {
-      return await Promise.race([this.link.closed, aborted, ...tasks]);
+      return await Promise.race([this.link.closed, stopped, ...tasks]);
     } finally {
       stop.abort();
       await Promise.all(tasks);
@@ -146,7 +146,7 @@ export class Session {
     this.wake.set();
   }
 
-  private async send(signal: AbortSignal): Promise<void> {
+  private async send(signal: AbortSignal, stopped: Promise<undefined>): Promise<void> {
     const { buffer, schedule } = this.parts;
     let blockedBytes = 0;
     while (!signal.aborted) {
@@ -155,7 +155,7 @@ export class Session {
         await this.wake.wait(signal);
       } else {
         blockedBytes = await this.take(turn);
-        await this.link.drained();
+        await Promise.race([this.link.drained(), stopped]);
       }
     }
   }

@@ -173,8 +173,9 @@ function member<T>(members: readonly T[], index: unknown, field: string): T {
 const hex = (value: unknown): string =>
   value instanceof Uint8Array ? Buffer.from(value).toString('hex') : '';
 
+/** A number or text as it stands in an error message; hostile values of other types aren't shown. */
 const printable = (value: unknown): string =>
-  JSON.stringify(typeof value === 'bigint' ? String(value) : (value ?? null))?.slice(0, 40) ?? 'nothing';
+  typeof value === 'number' || typeof value === 'string' ? JSON.stringify(value).slice(0, 40) : 'of no name';
 
 const wrong = (field: string): FleetlogError =>
   new FleetlogError('FLEETLOG_BATCH_MALFORMED', `This isn't the header of a batch: wrong ${field}.`);

@@ -1,5 +1,4 @@
-/** Event times of one batch stay within ±2^31 µs (35 min) of `baseTimeUs`. */
-const TIME_OFFSET_LIMIT_US = 0x7fff_ffff;
+import { TIME_OFFSET_LIMIT_US } from './times.js';
 
 /** Types of a channel's values; the place in this list is the type's number in the format. */
 export const channelTypes = ['i8', 'u8', 'i16', 'u16', 'i32', 'u32', 'i64', 'u64', 'f32', 'f64'] as const;

@@ -1,5 +1,4 @@
-/** Event times of one batch stay within ±2^31 µs (35 min) of `baseTimeUs`. */
-const TIME_OFFSET_LIMIT_US = 0x7fff_ffff;
+import { TIME_OFFSET_LIMIT_US } from './times.js';
 
 /**
  * Text lines as columns: the form in which lines are captured, encoded, decoded and exported.

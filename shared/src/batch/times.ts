@@ -1,6 +1,9 @@
 import { malformedPayload } from './payload.js';
 import type { BatchHeader } from './types.js';
 
+/** Event times of one batch stay within ±2^31 µs (35 min) of `baseTimeUs`. */
+export const TIME_OFFSET_LIMIT_US = 0x7fff_ffff;
+
 /** Smallest and largest event time of a batch in columns; both `baseTimeUs` where it is empty. */
 export function timeSpan(columns: { count: number; baseTimeUs: number; timeOffsetUs: Int32Array }): {
   firstTimeUs: number;

@@ -66,17 +66,20 @@ function complaint(schema: TSchema, error: ValidationError): string | undefined 
     }
     case 'boolean':
       return undefined; // the twin of additionalProperties
-    case 'anyOf': {
-      const choices = choicesOf(schemaAt(schema, error.schemaPath));
-      if (!choices) return `"${path || 'the whole'}" has none of the forms that it may have`;
-      const key = [path, choices.key].filter(Boolean).join('.');
-      return `"${key}" must be ${choices.values.length > 1 ? 'one of ' : ''}${choices.values.join(', ')}`;
-    }
-    default: {
-      const unit = unitAt(schema, error.schemaPath);
-      return `"${path || 'the whole'}" ${unit ? `must be a ${unit}` : error.message}`;
-    }
+    default:
+      return wrongValue(schemaAt(schema, error.schemaPath), path, error.message);
   }
+}
+
+function wrongValue(schema: unknown, path: string, message: string): string {
+  const key = path || 'the whole';
+  const { unit } = schema as { unit?: string };
+  if (unit) return `"${key}" must be a ${unit}`;
+  const choices = choicesOf(schema);
+  if (!choices) return `"${key}" ${message}`;
+  const { values } = choices;
+  const choice = [path, choices.key].filter(Boolean).join('.');
+  return `"${choice}" must be ${values.length > 1 ? 'one of ' : ''}${values.join(', ')}`;
 }
 
 const keyPath = (pointer: string): string =>
@@ -96,6 +99,3 @@ function schemaAt(schema: TSchema, schemaPath: string): unknown {
   }
   return at;
 }
-
-const unitAt = (schema: TSchema, schemaPath: string): string | undefined =>
-  (schemaAt(schema, schemaPath) as { unit?: string }).unit;

@@ -48,7 +48,6 @@ export function byteCount(text: string): number {
 
 function quantity(text: string, units: Record<string, number>): number {
   const match = /^(\d+(?:\.\d+)?)\s*([A-Za-z]+)$/.exec(text);
-  const factor = match && units[match[2]];
-  if (!match || factor === undefined || factor === null) throw new RangeError(`not a quantity: ${text}`);
-  return Number(match[1]) * factor;
+  if (!match || !Object.hasOwn(units, match[2])) throw new RangeError(`not a quantity: ${text}`);
+  return Number(match[1]) * units[match[2]];
 }

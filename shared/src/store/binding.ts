@@ -21,13 +21,13 @@ export interface NativeScan extends AsyncIterable<{ key: Uint8Array; value: Uint
   destroy(): void;
 }
 
-export interface NativeReadBatch {
+interface NativeReadBatch {
   get(key: Uint8Array): Promise<Uint8Array | null>;
   tryFlush(): void;
   destroy(): void;
 }
 
-export interface NativeWriteBatch {
+interface NativeWriteBatch {
   tryPut(key: Uint8Array, value: Uint8Array): void;
   tryDelete(key: Uint8Array): void;
   tryDeleteRange(start: Uint8Array, end: Uint8Array): void;

@@ -8,14 +8,14 @@ import { LaneReader, Places } from './lanes.js';
 import { OrderModel, readOrder } from './order.js';
 import { SymbolReader } from './symbol-reader.js';
 import { TABLES } from './tables.js';
-import { readTimes, TickModel } from './times.js';
+import { Times } from './times.js';
 
 /** Arrays that are used again for each batch: decoding is synchronous, so one set serves a thread. */
 class Decoder {
   private readonly symbols = new SymbolReader(TABLES);
   private readonly channels = new Channels();
   private readonly order = new OrderModel();
-  private readonly ticks = new TickModel();
+  private readonly times = new Times();
   private readonly places = new Places();
   private readonly lanes = new LaneReader(this.symbols);
   private channelOf = new Int32Array(4096);
@@ -42,7 +42,7 @@ class Decoder {
     if (spread(channels, channelOf, count, into) !== dataBytes) {
       throw malformedPayload('its data are not as long as the header says');
     }
-    readTimes(symbols, this.ticks, into.timeOffsetUs, channelOf, count, channels.count);
+    this.times.read(symbols, into.timeOffsetUs, channelOf, count, channels.count);
     this.places.sort(channels, channelOf, into.dataStart, count);
     this.lanes.read(channels, this.places.dataStart, into.data);
     symbols.close();

@@ -7,14 +7,14 @@ import { LaneWriter, Places } from './lanes.js';
 import { OrderModel, writeOrder } from './order.js';
 import { SymbolWriter } from './symbol-writer.js';
 import { TABLES } from './tables.js';
-import { TickModel, writeTimes } from './times.js';
+import { Times } from './times.js';
 
 /** Arrays that are used again for each batch: encoding is synchronous, so one set serves a thread. */
 class Encoder {
   private readonly out = new SymbolWriter(TABLES);
   private readonly channels = new Channels();
   private readonly order = new OrderModel();
-  private readonly ticks = new TickModel();
+  private readonly times = new Times();
   private readonly places = new Places();
   private readonly lanes = new LaneWriter(this.out);
   private channelOf = new Int32Array(4096);
@@ -41,7 +41,7 @@ class Encoder {
     out.clear();
     writeChannels(out, channels);
     writeOrder(out, this.order, channelOf, count, channels.count);
-    writeTimes(out, this.ticks, frames.timeOffsetUs, channelOf, count, channels.count);
+    this.times.write(out, frames.timeOffsetUs, channelOf, count, channels.count);
     this.lanes.write(channels, this.places.dataStart, frames.data);
     const payload = out.finish(head.length);
     payload.set(head);

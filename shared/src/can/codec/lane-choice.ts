@@ -13,6 +13,8 @@ import {
 } from './lane-kinds.js';
 import { FRAME_DATA_BYTES_MAX } from '../frames.js';
 
+/* A copy: V8 folds a module's own constants, not imported ones. */
+const PLACES = RECENT;
 /** Changes that a choice looks at. */
 const SAMPLES = 32;
 /** More varying lanes than this aren't searched for checksums: the search is quadratic. */
@@ -190,7 +192,7 @@ export class LaneChoice {
 export function moveToFront(recent: Uint8Array, value: number): number {
   let rank = 0;
   let carried = value;
-  for (; rank < RECENT; rank++) {
+  for (; rank < PLACES; rank++) {
     const here = recent[rank];
     recent[rank] = carried;
     if (here === value) break;

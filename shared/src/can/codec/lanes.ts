@@ -16,10 +16,11 @@ import {
   SUM,
   WIDE,
 } from './lane-kinds.js';
-import { contextOf, nextScale, readNumber, SCALE_START, unzigzag, writeNumber, zigzag } from './numbers.js';
+import { NumberColumn } from './numbers.js';
+import { rankSizes } from './scaled-symbols.js';
 import type { SymbolReader } from './symbol-reader.js';
 import type { SymbolWriter } from './symbol-writer.js';
-import { FIRST, LANE, NUMBER, RANK } from './tables.js';
+import { CHANGES, FIRST, LANE, RANKS } from './tables.js';
 
 /*
  * data  = { lanes }                   ; one for each channel whose frames have data
@@ -29,6 +30,8 @@ import { FIRST, LANE, NUMBER, RANK } from './tables.js';
  * kind  = symbol                      ; of each lane, where the channel has several frames; WIDE covers two lanes
  * lane  = …                           ; of each lane that isn't CONSTANT, those of kind SUM behind all others
  */
+/* A copy: V8 folds a module's own constants, not imported ones, and the loops below run for each byte. */
+const UNKNOWN = RECENT;
 const FIRST_ZERO = 0;
 const FIRST_ONES = 1;
 const FIRST_REPEATED = 2;
@@ -56,8 +59,9 @@ export class Places {
 export class LaneWriter {
   private readonly choice = new LaneChoice();
   private readonly recent = new Uint8Array(RECENT);
+  private readonly numbers = new NumberColumn();
   private columns = new Uint8Array(64 * 1024);
-  private sums = new Uint8Array(1024);
+  private ranks = new Uint8Array(1024);
 
   constructor(private readonly out: SymbolWriter) {}
 
@@ -79,7 +83,9 @@ export class LaneWriter {
     data: Uint8Array,
   ): void {
     const { out } = this;
-    out.reserve(lanes * (2 * frames + FRAME_DATA_BYTES_MAX + 4));
+    out.reserve(lanes * (4 * frames + FRAME_DATA_BYTES_MAX + 4));
+    this.numbers.reserve(frames);
+    if (this.ranks.length < frames) this.ranks = new Uint8Array(2 * frames);
     this.writeFirst(data, places[from], lanes);
     if (frames === 1) return;
     this.transpose(places, from, frames, lanes, data);
@@ -170,100 +176,95 @@ export class LaneWriter {
   }
 
   private writeChange(start: number, end: number): void {
-    const { out, columns } = this;
-    let scale = SCALE_START;
-    for (let i = start + 1; i < end; i++) {
-      const number = zigzagByte(columns[i] - columns[i - 1]);
-      writeNumber(out, NUMBER + contextOf(scale), number);
-      scale = nextScale(scale, number);
-    }
+    const { columns } = this;
+    const { values } = this.numbers;
+    for (let i = start + 1, to = 0; i < end; i++, to++) values[to] = signedByte(columns[i] - columns[i - 1]);
+    this.numbers.write(this.out, CHANGES, end - start - 1);
   }
 
   private writeCurve(start: number, end: number): void {
-    const { out, columns } = this;
-    let scale = SCALE_START;
+    const { columns } = this;
+    const { values } = this.numbers;
     let before = 0;
-    for (let i = start + 1; i < end; i++) {
+    for (let i = start + 1, to = 0; i < end; i++, to++) {
       const change = columns[i] - columns[i - 1];
-      const number = zigzagByte(change - before);
-      writeNumber(out, NUMBER + contextOf(scale), number);
-      scale = nextScale(scale, number);
+      values[to] = signedByte(change - before);
       before = change;
     }
+    this.numbers.write(this.out, CHANGES, end - start - 1);
   }
 
   private writeDistance(start: number, end: number, other: number): void {
-    const { out, columns } = this;
-    let scale = SCALE_START;
-    for (let i = start + 1; i < end; i++) {
-      const change = columns[i] - columns[i - 1] - columns[i + other] + columns[i + other - 1];
-      const number = zigzagByte(change);
-      writeNumber(out, NUMBER + contextOf(scale), number);
-      scale = nextScale(scale, number);
+    const { columns } = this;
+    const { values } = this.numbers;
+    let before = columns[start] - columns[start + other];
+    for (let i = start + 1, to = 0; i < end; i++, to++) {
+      const distance = columns[i] - columns[i + other];
+      values[to] = signedByte(distance - before);
+      before = distance;
     }
+    this.numbers.write(this.out, CHANGES, end - start - 1);
   }
 
   private writeRecentChange(start: number, end: number): void {
-    const { columns } = this;
-    this.recent.set(recentStart);
-    let scale = SCALE_START;
-    for (let i = start + 1; i < end; i++)
-      scale = this.writeRecent((columns[i] - columns[i - 1]) & 0xff, scale);
+    const { columns, ranks, recent } = this;
+    recent.set(recentStart);
+    for (let i = start + 1, to = 0; i < end; i++, to++) {
+      ranks[to] = moveToFront(recent, (columns[i] - columns[i - 1]) & 0xff);
+    }
+    this.out.scaled(RANKS, rankSizes, ranks, end - start - 1);
+    for (let i = start + 1, from = 0; i < end; i++, from++) {
+      if (ranks[from] === UNKNOWN) this.out.bits((columns[i] - columns[i - 1]) & 0xff, 8);
+    }
   }
 
   private writeRecentValue(start: number, end: number): void {
-    const { columns, recent } = this;
+    const { columns, ranks, recent } = this;
     for (let i = 0; i < RECENT; i++) recent[i] = columns[start] + recentStart[i];
-    let scale = SCALE_START;
-    for (let i = start + 1; i < end; i++) scale = this.writeRecent(columns[i], scale);
-  }
-
-  private writeRecent(value: number, scale: number): number {
-    const rank = moveToFront(this.recent, value);
-    this.out.symbol(RANK + contextOf(scale), rank);
-    if (rank === RECENT) this.out.bits(value, 8);
-    return nextScale(scale, rank);
+    for (let i = start + 1, to = 0; i < end; i++, to++) ranks[to] = moveToFront(recent, columns[i]);
+    this.out.scaled(RANKS, rankSizes, ranks, end - start - 1);
+    for (let i = start + 1, from = 0; i < end; i++, from++) {
+      if (ranks[from] === UNKNOWN) this.out.bits(columns[i], 8);
+    }
   }
 
   private writeWide(start: number, frames: number): void {
-    const { out, columns } = this;
-    let scale = SCALE_START;
+    const { columns } = this;
+    const { values } = this.numbers;
     let before = (columns[start] << 8) | columns[start + frames];
-    for (let i = start + 1; i < start + frames; i++) {
+    for (let i = start + 1, to = 0; to < frames - 1; i++, to++) {
       const value = (columns[i] << 8) | columns[i + frames];
-      const number = zigzag(((value - before) << 16) >> 16);
-      writeNumber(out, NUMBER + contextOf(scale), number);
-      scale = nextScale(scale, number);
+      values[to] = ((value - before) << 16) >> 16;
       before = value;
     }
+    this.numbers.write(this.out, CHANGES, frames - 1);
   }
 
   private writeSum(lane: number, frames: number, lanes: number): void {
     const { out, columns, choice } = this;
-    if (this.sums.length < frames) this.sums = new Uint8Array(2 * frames);
-    const { sums } = this;
-    for (let i = 0; i < frames; i++) sums[i] = columns[lane * frames + i];
+    const { values } = this.numbers;
+    const start = lane * frames;
+    for (let i = 1; i < frames; i++) values[i - 1] = columns[start + i] - columns[start + i - 1];
     for (let other = 0; other < lanes; other++) {
       if (choice.kind[other] === CONSTANT || choice.kind[other] === SUM) continue;
       out.bits(choice.isSummand[other], 1);
       if (choice.isSummand[other] === 0) continue;
-      for (let i = 0; i < frames; i++) sums[i] += columns[other * frames + i];
+      const from = other * frames;
+      for (let i = 1; i < frames; i++) values[i - 1] += columns[from + i] - columns[from + i - 1];
     }
-    let scale = SCALE_START;
-    for (let i = 1; i < frames; i++) {
-      const number = zigzagByte(sums[i] - sums[i - 1]);
-      writeNumber(out, NUMBER + contextOf(scale), number);
-      scale = nextScale(scale, number);
-    }
+    for (let i = 0; i < frames - 1; i++) values[i] = signedByte(values[i]);
+    this.numbers.write(out, CHANGES, frames - 1);
   }
 }
 
-/** Zigzag of a difference modulo 256. */
-const zigzagByte = (difference: number): number => zigzag((difference << 24) >> 24);
+/** A difference modulo 256, between -128 and 127. */
+const signedByte = (difference: number): number => (difference << 24) >> 24;
 
 export class LaneReader {
   private readonly kind = new Uint8Array(FRAME_DATA_BYTES_MAX);
+  private readonly numbers = new NumberColumn();
   private readonly recent = new Uint8Array(RECENT);
+  private ranks = new Uint8Array(1024);
   private sums = new Uint8Array(1024);
 
   constructor(private readonly input: SymbolReader) {}
@@ -344,42 +345,33 @@ export class LaneReader {
   }
 
   private readChange(places: Uint32Array, from: number, end: number, lane: number, data: Uint8Array): void {
-    const { input } = this;
+    const values = this.readNumbers(end - from - 1);
     let value = data[places[from] + lane];
-    let scale = SCALE_START;
-    for (let i = from + 1; i < end; i++) {
-      const number = readNumber(input, NUMBER + contextOf(scale));
-      scale = nextScale(scale, number);
-      value += unzigzag(number);
+    for (let i = from + 1, at = 0; i < end; i++, at++) {
+      value = (value + values[at]) | 0;
       data[places[i] + lane] = value;
     }
   }
 
   private readCurve(places: Uint32Array, from: number, end: number, lane: number, data: Uint8Array): void {
-    const { input } = this;
+    const values = this.readNumbers(end - from - 1);
     let value = data[places[from] + lane];
     let change = 0;
-    let scale = SCALE_START;
-    for (let i = from + 1; i < end; i++) {
-      const number = readNumber(input, NUMBER + contextOf(scale));
-      scale = nextScale(scale, number);
-      change = (change + unzigzag(number)) | 0;
+    for (let i = from + 1, at = 0; i < end; i++, at++) {
+      change = (change + values[at]) | 0;
       value = (value + change) | 0;
       data[places[i] + lane] = value;
     }
   }
 
   private readDistance(places: Uint32Array, from: number, end: number, lane: number, data: Uint8Array): void {
-    const { input } = this;
-    const other = input.bits(6);
+    const other = this.input.bits(6);
     if (other >= lane || this.kind[other] === SUM)
       throw malformedPayload('a lane refers to one not yet read');
+    const values = this.readNumbers(end - from - 1);
     let distance = data[places[from] + lane] - data[places[from] + other];
-    let scale = SCALE_START;
-    for (let i = from + 1; i < end; i++) {
-      const number = readNumber(input, NUMBER + contextOf(scale));
-      scale = nextScale(scale, number);
-      distance = (distance + unzigzag(number)) | 0;
+    for (let i = from + 1, at = 0; i < end; i++, at++) {
+      distance = (distance + values[at]) | 0;
       data[places[i] + lane] = distance + data[places[i] + other];
     }
   }
@@ -391,14 +383,12 @@ export class LaneReader {
     lane: number,
     data: Uint8Array,
   ): void {
-    this.recent.set(recentStart);
-    let value = data[places[from] + lane];
-    let scale = SCALE_START;
     const { input, recent } = this;
-    for (let i = from + 1; i < end; i++) {
-      const rank = input.symbol(RANK + contextOf(scale));
-      scale = nextScale(scale, rank);
-      value = (value + takeRecent(input, recent, rank)) & 0xff;
+    const ranks = this.readRanks(end - from - 1);
+    recent.set(recentStart);
+    let value = data[places[from] + lane];
+    for (let i = from + 1, at = 0; i < end; i++, at++) {
+      value = (value + takeRecent(input, recent, ranks[at])) & 0xff;
       data[places[i] + lane] = value;
     }
   }
@@ -411,28 +401,23 @@ export class LaneReader {
     data: Uint8Array,
   ): void {
     const { input, recent } = this;
+    const ranks = this.readRanks(end - from - 1);
     const first = data[places[from] + lane];
     for (let i = 0; i < RECENT; i++) recent[i] = first + recentStart[i];
-    let scale = SCALE_START;
-    for (let i = from + 1; i < end; i++) {
-      const rank = input.symbol(RANK + contextOf(scale));
-      scale = nextScale(scale, rank);
-      data[places[i] + lane] = takeRecent(input, recent, rank);
+    for (let i = from + 1, at = 0; i < end; i++, at++) {
+      data[places[i] + lane] = takeRecent(input, recent, ranks[at]);
     }
   }
 
   private readWide(places: Uint32Array, from: number, end: number, lane: number, data: Uint8Array): void {
-    const { input } = this;
+    const values = this.readNumbers(end - from - 1);
     const first = places[from] + lane;
     let value = (data[first] << 8) | data[first + 1];
-    let scale = SCALE_START;
-    for (let i = from + 1; i < end; i++) {
-      const number = readNumber(input, NUMBER + contextOf(scale));
-      scale = nextScale(scale, number);
-      value = (value + unzigzag(number)) | 0;
-      const at = places[i] + lane;
-      data[at] = value >> 8;
-      data[at + 1] = value;
+    for (let i = from + 1, at = 0; i < end; i++, at++) {
+      value = (value + values[at]) | 0;
+      const to = places[i] + lane;
+      data[to] = value >> 8;
+      data[to + 1] = value;
     }
   }
 
@@ -444,23 +429,31 @@ export class LaneReader {
     lanes: number,
     data: Uint8Array,
   ): void {
-    const { input } = this;
     const frames = end - from;
     if (this.sums.length < frames) this.sums = new Uint8Array(2 * frames);
-    const { sums } = this;
+    const { sums, kind } = this;
     sums.fill(0, 0, frames);
     for (let other = 0; other < lanes; other++) {
-      if (this.kind[other] === CONSTANT || this.kind[other] === SUM || input.bits(1) === 0) continue;
+      if (kind[other] === CONSTANT || kind[other] === SUM || this.input.bits(1) === 0) continue;
       for (let i = 0; i < frames; i++) sums[i] += data[places[from + i] + other];
     }
+    const values = this.readNumbers(frames - 1);
     let sum = data[places[from] + lane] + sums[0];
-    let scale = SCALE_START;
     for (let i = 1; i < frames; i++) {
-      const number = readNumber(input, NUMBER + contextOf(scale));
-      scale = nextScale(scale, number);
-      sum = (sum + unzigzag(number)) | 0;
+      sum = (sum + values[i - 1]) | 0;
       data[places[from + i] + lane] = sum - sums[i];
     }
+  }
+
+  private readNumbers(count: number): Int32Array {
+    this.numbers.read(this.input, CHANGES, count);
+    return this.numbers.values;
+  }
+
+  private readRanks(count: number): Uint8Array {
+    if (this.ranks.length < count) this.ranks = new Uint8Array(2 * count);
+    this.input.scaled(RANKS, rankSizes, this.ranks, count);
+    return this.ranks;
   }
 }
 
@@ -472,10 +465,10 @@ function fillLane(places: Uint32Array, from: number, end: number, lane: number, 
 /** Undoes `moveToFront`: the value at a rank, or one that follows as bits. */
 function takeRecent(input: SymbolReader, recent: Uint8Array, rank: number): number {
   let value: number;
-  if (rank < RECENT) value = recent[rank];
-  else if (rank === RECENT) value = input.bits(8);
+  if (rank < UNKNOWN) value = recent[rank];
+  else if (rank === UNKNOWN) value = input.bits(8);
   else throw malformedPayload('a rank is too large');
-  for (let i = rank < RECENT ? rank : RECENT - 1; i > 0; i--) recent[i] = recent[i - 1];
+  for (let i = rank < UNKNOWN ? rank : UNKNOWN - 1; i > 0; i--) recent[i] = recent[i - 1];
   recent[0] = value;
   return value;
 }

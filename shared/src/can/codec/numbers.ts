@@ -1,39 +1,50 @@
 import { malformedPayload } from '../../batch/payload.js';
+import { numberSizes } from './scaled-symbols.js';
 import type { SymbolReader } from './symbol-reader.js';
 import type { SymbolWriter } from './symbol-writer.js';
 
 /*
- * number = symbol [ bits ]
+ * number  = symbol [ rest ]
+ * numbers = { symbol } { rest }       ; a column: the symbols of all, then what those that need it leave open
  *
- * symbols 0 and 1 are the numbers themselves; symbol 2e + m (e = 1 … 15) starts the numbers whose binary form is
- * `1 m …` with e + 1 digits, and e - 1 bits give the rest; symbol 31 is followed by 32 bits, which are the number.
+ * Symbols 0 and 1 are the numbers themselves. Symbol 2e + m (e = 1 … 15) starts the numbers whose binary form is
+ * `1 m …` with e + 1 digits; the rest are the e - 1 bits behind. Symbol 31 stands for all from 49152 on; the rest are the
+ * 32 bits of the number.
  */
 const WIDE = 31;
 
+function symbolOf(value: number): number {
+  if (value < 2) return value;
+  const exponent = 31 - Math.clz32(value);
+  const symbol = 2 * exponent + ((value >>> (exponent - 1)) & 1);
+  return symbol < WIDE ? symbol : WIDE;
+}
+
+function writeRest(out: SymbolWriter, symbol: number, value: number): void {
+  if (symbol === WIDE) {
+    out.word(value);
+  } else if (symbol >= 4) {
+    const count = (symbol >> 1) - 1;
+    out.bits(value & ((1 << count) - 1), count);
+  }
+}
+
+function readRest(input: SymbolReader, symbol: number): number {
+  if (symbol < 4) return symbol;
+  if (symbol === WIDE) return input.word();
+  const count = (symbol >> 1) - 1;
+  return ((2 | (symbol & 1)) << count) | input.bits(count);
+}
+
 /** Writes a number of 32 bits. */
 export function writeNumber(out: SymbolWriter, table: number, value: number): void {
-  if (value < 2) {
-    out.symbol(table, value);
-    return;
-  }
-  const exponent = 31 - Math.clz32(value);
-  const rest = exponent - 1;
-  const symbol = 2 * exponent + ((value >>> rest) & 1);
-  if (symbol >= WIDE) {
-    out.symbol(table, WIDE);
-    out.word(value);
-    return;
-  }
+  const symbol = symbolOf(value);
   out.symbol(table, symbol);
-  if (rest > 0) out.bits(value & ((1 << rest) - 1), rest);
+  writeRest(out, symbol, value);
 }
 
 export function readNumber(input: SymbolReader, table: number): number {
-  const symbol = input.symbol(table);
-  if (symbol < 4) return symbol;
-  if (symbol === WIDE) return input.word();
-  const rest = (symbol >> 1) - 1;
-  return ((2 | (symbol & 1)) << rest) | input.bits(rest);
+  return readRest(input, input.symbol(table));
 }
 
 /** A number that must not be above `max`. */
@@ -47,19 +58,33 @@ export function readNumberUpTo(input: SymbolReader, table: number, max: number):
 export const zigzag = (value: number): number => ((value << 1) ^ (value >> 31)) >>> 0;
 export const unzigzag = (value: number): number => (value >>> 1) ^ -(value & 1);
 
-/*
- * A scale follows the recent size of a column's numbers, in sixteenths; its binary length picks the table of the next
- * number. So noisy and quiet stretches, and columns, don't spoil each other's tables, and nothing has to be sent.
- */
-export const SCALE_START = 64;
-const SCALE_VALUE_MAX = 4095;
+/** A column of zigzag numbers on its way to or from symbols. Reused from column to column. */
+export class NumberColumn {
+  values = new Int32Array(1024);
+  private symbols = new Uint8Array(1024);
 
-export function nextScale(scale: number, value: number): number {
-  return scale + (((value < SCALE_VALUE_MAX ? value : SCALE_VALUE_MAX) * 16 - scale) >> 2);
-}
+  reserve(count: number): void {
+    if (count <= this.values.length) return;
+    this.values = new Int32Array(2 * count);
+    this.symbols = new Uint8Array(2 * count);
+  }
 
-/** The context (0 to CONTEXTS - 1) of a scale. */
-export function contextOf(scale: number): number {
-  const length = 32 - Math.clz32(scale);
-  return length < 11 ? length : 11;
+  /** Writes the first `count` of `values` (signed). */
+  write(out: SymbolWriter, tables: Uint8Array, count: number): void {
+    const { values, symbols } = this;
+    for (let i = 0; i < count; i++) symbols[i] = symbolOf(zigzag(values[i]));
+    out.scaled(tables, numberSizes, symbols, count);
+    for (let i = 0; i < count; i++) if (symbols[i] >= 4) writeRest(out, symbols[i], zigzag(values[i]));
+  }
+
+  /** Reads `count` numbers into `values`. */
+  read(input: SymbolReader, tables: Uint8Array, count: number): void {
+    this.reserve(count);
+    const { values, symbols } = this;
+    input.scaled(tables, numberSizes, symbols, count);
+    for (let i = 0; i < count; i++) {
+      const symbol = symbols[i];
+      values[i] = unzigzag(symbol < 4 ? symbol : readRest(input, symbol));
+    }
+  }
 }

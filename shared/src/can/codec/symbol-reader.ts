@@ -4,17 +4,25 @@ import {
   FREQUENCY_SUM,
   normalize,
   SIZE_BITS,
+  STATE_MIN,
   SYMBOLS_MAX,
   WEIGHT_BITS,
 } from './frequencies.js';
+import { SCALE_SHIFT, SCALE_START } from './scaled-symbols.js';
 
-const STATE_MIN = 1 << 15;
+/* Copies: V8 folds a module's own constants, not imported ones, and the loops below run for each symbol. */
+const SLOT_BITS = FREQUENCY_BITS;
+const SLOT_MASK = FREQUENCY_SUM - 1;
+const LEAST = STATE_MIN;
+const SHIFT = SCALE_SHIFT;
 
 /** Reads what a `SymbolWriter` wrote. Whatever the bytes, each call takes bounded time; the end is checked. */
 export class SymbolReader {
-  private bytes: Uint8Array = new Uint8Array(0);
+  private words = new Uint16Array(1 << 14);
+  private length = 0;
   private at = 0;
   private state = 0;
+  private other = 0;
   private readonly weights: Uint8Array;
   private readonly frequencies: Uint16Array;
   private readonly starts: Uint16Array;
@@ -28,32 +36,36 @@ export class SymbolReader {
     this.symbols = new Uint8Array(tables << FREQUENCY_BITS);
   }
 
-  /** Starts on coded bytes: reads the first state and the tables. */
+  /** Starts on coded bytes: reads the first states and the tables. */
   open(bytes: Uint8Array): void {
-    if (bytes.length < 4) throw tooShort();
-    this.bytes = bytes;
-    this.at = 0;
-    const high = this.nextWord();
-    this.state = (high << 16) | this.nextWord();
-    if (this.state < STATE_MIN) throw malformedPayload('its first state is impossible');
+    const length = bytes.length >> 1;
+    if (length < 4 || bytes.length % 2 !== 0) throw malformedPayload('its length is impossible');
+    if (this.words.length < length) this.words = new Uint16Array(2 * length);
+    const { words } = this;
+    for (let i = 0; i < length; i++) words[i] = bytes[2 * i] | (bytes[2 * i + 1] << 8);
+    this.length = length;
+    this.state = (words[0] << 16) | words[1];
+    this.other = (words[2] << 16) | words[3];
+    this.at = 4;
+    if (this.state < STATE_MIN || this.other < STATE_MIN) throw malformedPayload('its states are impossible');
     for (let table = 0; table < this.tables; table++) this.readTable(table);
   }
 
   /** Throws unless exactly what was written has been read. */
   close(): void {
-    if (this.state !== STATE_MIN || this.at !== this.bytes.length) {
+    if (this.state !== STATE_MIN || this.other !== STATE_MIN || this.at !== this.length) {
       throw malformedPayload('it does not end where its content does');
     }
-    this.bytes = new Uint8Array(0);
   }
 
   symbol(table: number): number {
     const { state } = this;
-    const slot = state & (FREQUENCY_SUM - 1);
-    const symbol = this.symbols[(table << FREQUENCY_BITS) | slot];
+    const slot = state & SLOT_MASK;
+    const symbol = this.symbols[(table << SLOT_BITS) | slot];
     const cell = (table << 5) | symbol;
-    const next = Math.imul(this.frequencies[cell], state >>> FREQUENCY_BITS) + slot - this.starts[cell];
-    this.state = next < STATE_MIN ? (next << 16) | this.nextWord() : next;
+    const next = Math.imul(this.frequencies[cell], state >>> SLOT_BITS) + slot - this.starts[cell];
+    this.state = this.other;
+    this.other = next < LEAST ? (next << 16) | this.nextWord() : next;
     return symbol;
   }
 
@@ -61,8 +73,34 @@ export class SymbolReader {
   bits(count: number): number {
     const { state } = this;
     const next = state >>> count;
-    this.state = next < STATE_MIN ? (next << 16) | this.nextWord() : next;
+    this.state = this.other;
+    this.other = next < LEAST ? (next << 16) | this.nextWord() : next;
     return state & ((1 << count) - 1);
+  }
+
+  /** A column of symbols whose tables follow its scale (scaled-symbols.ts). */
+  scaled(tables: Uint8Array, sizes: Uint16Array, into: Uint8Array, count: number): void {
+    const { words, length, frequencies, starts, symbols } = this;
+    let { at, state, other } = this;
+    let scale = SCALE_START;
+    for (let i = 0; i < count; i++) {
+      const table = tables[scale >> 2];
+      const slot = state & SLOT_MASK;
+      const symbol = symbols[(table << SLOT_BITS) | slot];
+      const cell = (table << 5) | symbol;
+      let next = Math.imul(frequencies[cell], state >>> SLOT_BITS) + slot - starts[cell];
+      if (next < LEAST) {
+        if (at === length) throw tooShort();
+        next = (next << 16) | words[at++];
+      }
+      state = other;
+      other = next;
+      into[i] = symbol;
+      scale += (sizes[symbol] - scale) >> SHIFT;
+    }
+    this.at = at;
+    this.state = state;
+    this.other = other;
   }
 
   word(): number {
@@ -71,33 +109,31 @@ export class SymbolReader {
   }
 
   private nextWord(): number {
-    const { bytes, at } = this;
-    if (at + 2 > bytes.length) throw tooShort();
-    this.at = at + 2;
-    return bytes[at] | (bytes[at + 1] << 8);
+    if (this.at === this.length) throw tooShort();
+    return this.words[this.at++];
   }
 
   private readTable(table: number): void {
     const size = this.bits(SIZE_BITS);
     if (size > SYMBOLS_MAX) throw malformedPayload('a table is too large');
+    const { weights, frequencies, starts, symbols } = this;
     const base = table * SYMBOLS_MAX;
     let any = 0;
-    for (let i = base; i < base + size; i++) any |= this.weights[i] = this.bits(WEIGHT_BITS);
+    for (let i = base; i < base + size; i++) any |= weights[i] = this.bits(WEIGHT_BITS);
     const slots = table << FREQUENCY_BITS;
     if (any === 0) {
       // No symbol uses it; one that does all the same reads zeros at no cost.
-      this.symbols.fill(0, slots, slots + FREQUENCY_SUM);
-      this.frequencies[base] = FREQUENCY_SUM;
-      this.starts[base] = 0;
+      symbols.fill(0, slots, slots + FREQUENCY_SUM);
+      frequencies[base] = FREQUENCY_SUM;
+      starts[base] = 0;
       return;
     }
-    normalize(this.weights, base, size, this.frequencies);
-    let start = 0;
+    normalize(weights, base, size, frequencies);
+    let slot = slots;
     for (let symbol = 0; symbol < size; symbol++) {
-      const end = start + this.frequencies[base + symbol];
-      this.starts[base + symbol] = start;
-      this.symbols.fill(symbol, slots + start, slots + end);
-      start = end;
+      starts[base + symbol] = slot - slots;
+      const end = slot + frequencies[base + symbol];
+      while (slot < end) symbols[slot++] = symbol;
     }
   }
 }

@@ -3,14 +3,20 @@ import {
   FREQUENCY_SUM,
   normalize,
   SIZE_BITS,
+  STATE_MIN,
   SYMBOLS_MAX,
   weightOf,
   WEIGHT_BITS,
 } from './frequencies.js';
+import { SCALE_SHIFT, SCALE_START } from './scaled-symbols.js';
 
 /** An operation is `table << 5 | symbol`, or, with this bit, `bits << 16 | value`. */
 const PLAIN = 1 << 24;
-const STATE_MIN = 1 << 15;
+/** A state gives 16 bits away before it takes a symbol, where it is `frequency << ROOM_SHIFT` or more. */
+const ROOM_SHIFT = 31 - FREQUENCY_BITS;
+/* Copies: V8 folds a module's own constants, not imported ones, and the loops below run for each symbol. */
+const SUM = FREQUENCY_SUM;
+const SHIFT = SCALE_SHIFT;
 
 /**
  * Collects symbols and plain bits in the order in which a `SymbolReader` reads them, then writes them at once: counts
@@ -27,10 +33,15 @@ export class SymbolWriter {
   private readonly frequencies: Uint16Array;
   private readonly starts: Uint16Array;
   private readonly reciprocals: Float64Array;
+  private readonly tableOperations: Uint32Array;
   private words = new Uint16Array(1 << 14);
+  private at = 0;
+  private state = STATE_MIN;
+  private other = STATE_MIN;
 
   constructor(private readonly tables: number) {
     const cells = tables * SYMBOLS_MAX;
+    this.tableOperations = new Uint32Array(cells + tables);
     this.counts = new Uint32Array(cells);
     this.weights = new Uint8Array(cells);
     this.sizes = new Uint8Array(tables);
@@ -64,6 +75,21 @@ export class SymbolWriter {
     this.operations[this.length++] = PLAIN | (count << 16) | value;
   }
 
+  /** A column of symbols whose tables follow its scale (scaled-symbols.ts). */
+  scaled(tables: Uint8Array, sizes: Uint16Array, symbols: Uint8Array, count: number): void {
+    const { operations, counts } = this;
+    let { length } = this;
+    let scale = SCALE_START;
+    for (let i = 0; i < count; i++) {
+      const symbol = symbols[i];
+      const cell = (tables[scale >> 2] << 5) | symbol;
+      operations[length++] = cell;
+      counts[cell]++;
+      scale += (sizes[symbol] - scale) >> SHIFT;
+    }
+    this.length = length;
+  }
+
   /** 32 bits in groups of 11, 11 and 10, the low one first. */
   word(value: number): void {
     this.bits(value & 0x7ff, 11);
@@ -74,24 +100,45 @@ export class SymbolWriter {
   /** What was collected, coded, in a buffer of its own behind `head` free bytes. */
   finish(head: number): Uint8Array {
     this.buildTables();
-    const { operations, length, frequencies, starts, reciprocals } = this;
-    const wordsMax = length + this.tables * (SYMBOLS_MAX + 2) + 2;
+    const wordsMax = this.length + this.tables * (SYMBOLS_MAX + 1) + 4;
     if (this.words.length < wordsMax) this.words = new Uint16Array(2 * wordsMax);
     const { words } = this;
-    let at = words.length;
-    let state = STATE_MIN;
+    this.at = words.length;
+    this.state = STATE_MIN;
+    this.other = STATE_MIN;
+    this.code(this.operations, this.length);
+    this.code(this.tableOperations, this.writeTables());
+    let { at } = this;
+    words[--at] = this.other;
+    words[--at] = this.other >>> 16;
+    words[--at] = this.state;
+    words[--at] = this.state >>> 16;
+    const coded = new Uint8Array(head + 2 * (words.length - at));
+    for (let to = head; at < words.length; at++) {
+      coded[to++] = words[at];
+      coded[to++] = words[at] >>> 8;
+    }
+    return coded;
+  }
+
+  /** Codes operations, the last one first, in front of the words that are there. Two states take turns. */
+  private code(operations: Uint32Array, length: number): void {
+    const { words, frequencies, starts, reciprocals } = this;
+    let { at, state, other } = this;
     for (let i = length - 1; i >= 0; i--) {
       const operation = operations[i];
+      const turn = other;
+      other = state;
+      state = turn;
       if (operation < PLAIN) {
         const frequency = frequencies[operation];
-        if (frequency === FREQUENCY_SUM) continue; // nothing else is possible: costs nothing
-        if (state >= frequency << (31 - FREQUENCY_BITS)) {
+        if (state >>> ROOM_SHIFT >= frequency) {
           words[--at] = state;
           state >>>= 16;
         }
-        // Exact: state < 2^31 and the half keeps the product away from the next integer.
+        // Exact: state < 2^31, and the half keeps the product away from the next integer.
         const quotient = ((state + 0.5) * reciprocals[operation]) | 0;
-        state += Math.imul(quotient, FREQUENCY_SUM - frequency) + starts[operation];
+        state += Math.imul(quotient, SUM - frequency) + starts[operation];
       } else {
         const count = (operation >>> 16) & 0xff;
         if (state >>> (31 - count) !== 0) {
@@ -101,29 +148,21 @@ export class SymbolWriter {
         state = (state << count) | (operation & 0xffff);
       }
     }
-    for (let table = this.tables - 1; table >= 0; table--) {
-      const base = table * SYMBOLS_MAX;
-      for (let i = this.sizes[table] - 1; i >= 0; i--) {
-        if (state >>> (31 - WEIGHT_BITS) !== 0) {
-          words[--at] = state;
-          state >>>= 16;
-        }
-        state = (state << WEIGHT_BITS) | this.weights[base + i];
+    this.at = at;
+    this.state = state;
+    this.other = other;
+  }
+
+  private writeTables(): number {
+    const { tableOperations, sizes, weights } = this;
+    let length = 0;
+    for (let table = 0; table < this.tables; table++) {
+      tableOperations[length++] = PLAIN | (SIZE_BITS << 16) | sizes[table];
+      for (let i = 0; i < sizes[table]; i++) {
+        tableOperations[length++] = PLAIN | (WEIGHT_BITS << 16) | weights[table * SYMBOLS_MAX + i];
       }
-      if (state >>> (31 - SIZE_BITS) !== 0) {
-        words[--at] = state;
-        state >>>= 16;
-      }
-      state = (state << SIZE_BITS) | this.sizes[table];
     }
-    words[--at] = state;
-    words[--at] = state >>> 16;
-    const coded = new Uint8Array(head + 2 * (words.length - at));
-    for (let to = head; at < words.length; at++) {
-      coded[to++] = words[at];
-      coded[to++] = words[at] >>> 8;
-    }
-    return coded;
+    return length;
   }
 
   private buildTables(): void {

@@ -1,0 +1,51 @@
+import { silentLogger } from '@fleetlog/shared/log';
+import { systemClock } from '@fleetlog/shared/util';
+import type { ApiLimits } from '#cloud/api/context.js';
+import { startApi, type Api } from '#cloud/api/server.js';
+import { openIndex, type Index } from '#cloud/index/index.js';
+import { FakeFleet } from './fake-fleet.js';
+import { MemoryLog } from './memory-log.js';
+import { tempFolder } from './temp-folder.js';
+
+/** The read side of a cloud, over a log in memory and a fleet that the test describes. */
+export interface ServingCloud extends AsyncDisposable {
+  log: MemoryLog;
+  fleet: FakeFleet;
+  index: Index;
+  api: Api;
+}
+
+export async function serveCloud(
+  options: {
+    limits?: Partial<ApiLimits>;
+    log?: MemoryLog;
+    /** Puts something between the API and the index. */
+    wrapIndex?: (index: Index) => Index;
+  } = {},
+): Promise<ServingCloud> {
+  const { limits, log = new MemoryLog(), wrapIndex = (index: Index) => index } = options;
+  const folder = await tempFolder('api');
+  const fleet = new FakeFleet();
+  const parts = { log, logger: silentLogger, clock: systemClock };
+  const index = await openIndex({ ...parts, path: folder.path });
+  const api = await startApi({
+    ...parts,
+    host: '127.0.0.1',
+    port: 0,
+    index: wrapIndex(index),
+    fleet,
+    version: '1.2.3',
+    ...(limits && { limits }),
+  });
+  return {
+    log,
+    fleet,
+    index,
+    api,
+    [Symbol.asyncDispose]: async () => {
+      await api.close();
+      await index.close();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
