@@ -68,7 +68,7 @@ export const CloudSchema = Type.Object(
             description: 'Partitions of a new log (8 without it); fixed from then on',
           }),
         ),
-        writeBuffer: Bytes('Memory for batches before they go to table files', '64MiB'),
+        writeBuffer: Bytes('Memory for batches before they go to table files', '32MiB'),
       },
       { ...closed, default: {} },
     ),

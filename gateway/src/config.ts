@@ -18,6 +18,7 @@ const UplinkSchema = Type.Object(
     }),
     keepAlive: Duration('Silence after which the connection is probed', '15s'),
     connectTimeout: Duration('Longest wait for the broker to accept a connection', '10s'),
+    reconnect: Duration('Longest wait between two attempts to connect', '30s'),
     ackTimeout: Duration('Wait for the acknowledgement of a batch until it is sent again', '15s'),
     window: Type.Object(
       {
@@ -46,7 +47,7 @@ const BufferSchema = Type.Object(
 );
 
 /** The gateway's configuration file. */
-export const GatewaySchema = Type.Object(
+const GatewaySchema = Type.Object(
   {
     gateway: Type.String({ description: 'Id of this gateway: a-z, 0-9 and -, at most 63' }),
     data: Type.String({ minLength: 1, description: 'Folder of the buffer' }),
@@ -73,6 +74,7 @@ export interface GatewayConfig {
     protocol: '3.1.1' | '5';
     keepAliveMs: number;
     connectTimeoutMs: number;
+    reconnectMsMax: number;
     ackTimeoutMs: number;
     window: { batches: number; bytes: number };
   };
@@ -116,6 +118,7 @@ export function checkGatewayConfig(value: unknown, source: string): GatewayConfi
       password: uplink.password,
       protocol: uplink.protocol === 5 ? '5' : uplink.protocol,
       keepAliveMs: atLeast(durationMs(uplink.keepAlive), 1000, 'uplink.keepAlive', '1s', source),
+      reconnectMsMax: atLeast(durationMs(uplink.reconnect), 100, 'uplink.reconnect', '100ms', source),
       connectTimeoutMs: atLeast(
         durationMs(uplink.connectTimeout),
         100,

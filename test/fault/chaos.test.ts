@@ -36,7 +36,7 @@ describe(`chaos of seed ${seed}: nothing lost, nothing twice, nothing changed`, 
         folder: join(folder, `round-${round}`),
         cloud,
         recordings,
-        transferSeconds: 4,
+        transferSeconds: 3,
         longSilence: false,
       });
       assert.deepEqual(score.complaints, [], `${describeFaults(faults)}\n${logs}`);

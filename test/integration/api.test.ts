@@ -16,7 +16,10 @@ const epoch = '0011223344556677';
 const gateway = 'truck-17';
 const baseUs = 1_500_000_000_000_000;
 
-async function get({ api }: ServingCloud, path: string): Promise<{ status: number; body: string; type: string }> {
+async function get(
+  { api }: ServingCloud,
+  path: string,
+): Promise<{ status: number; body: string; type: string }> {
   const response = await fetch(`${api.url}${path}`);
   return {
     status: response.status,
@@ -25,7 +28,8 @@ async function get({ api }: ServingCloud, path: string): Promise<{ status: numbe
   };
 }
 
-const json = async (cloud: ServingCloud, path: string): Promise<any> => JSON.parse((await get(cloud, path)).body); // oxlint-disable-line typescript/no-explicit-any -- the test asserts the shape
+const json = async (cloud: ServingCloud, path: string): Promise<any> =>
+  JSON.parse((await get(cloud, path)).body); // oxlint-disable-line typescript/no-explicit-any -- the test asserts the shape
 
 /** The head of an answer whose body nobody reads yet. */
 function head({ api }: ServingCloud, path: string): Promise<IncomingMessage> {
@@ -63,7 +67,9 @@ describe('HTTP API', () => {
         Object.assign(Object.create(index) as typeof index, {
           lag: () => 7,
           caughtUp: (signal: AbortSignal) =>
-            new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
+            new Promise((_, reject) =>
+              signal.addEventListener('abort', () => reject(signal.reason as Error)),
+            ),
         }),
     });
     const response = await fetch(`${cloud.api.url}/v1/streams`);
@@ -110,12 +116,14 @@ describe('HTTP API', () => {
 
     const { gateways } = await json(cloud, '/v1/gateways');
     assert.deepEqual(
-      gateways.map((row: { gateway: string; connected: boolean; streams: number; pendingBatches: number }) => [
-        row.gateway,
-        row.connected,
-        row.streams,
-        row.pendingBatches,
-      ]),
+      gateways.map(
+        (row: { gateway: string; connected: boolean; streams: number; pendingBatches: number }) => [
+          row.gateway,
+          row.connected,
+          row.streams,
+          row.pendingBatches,
+        ],
+      ),
       [
         [gateway, true, 2, 6],
         ['van-1', false, 1, 0],
@@ -128,7 +136,10 @@ describe('HTTP API', () => {
     await using cloud = await serveCloud();
     await append(cloud.log, [gapBatch(3, 4, 'buffer-full', { gateway, epoch })]);
     cloud.fleet.sequences = [{ gateway, epoch, stream: 'can0', held: new RangeSet([[0, 5]]) }];
-    const { gaps, batches, heldBatches, streams } = await json(cloud, `/v1/gaps?gateway=${gateway}&stream=can0`);
+    const { gaps, batches, heldBatches, streams } = await json(
+      cloud,
+      `/v1/gaps?gateway=${gateway}&stream=can0`,
+    );
     assert.deepEqual(
       gaps.map((gap: { first: number; last: number; state: string; cause: string }) => [
         gap.first,
@@ -163,15 +174,45 @@ describe('HTTP API', () => {
 
   const errors: [what: string, path: string, status: number, code: string, message: RegExp][] = [
     ['an unknown path', '/v2/streams', 404, 'FLEETLOG_NOT_FOUND', /GET \/v2\/streams/],
-    ['an unknown gateway', '/v1/streams?gateway=truck-18', 404, 'FLEETLOG_NOT_FOUND', /there are truck-17\.$/],
+    [
+      'an unknown gateway',
+      '/v1/streams?gateway=truck-18',
+      404,
+      'FLEETLOG_NOT_FOUND',
+      /there are truck-17\.$/,
+    ],
     ['an unknown stream', '/v1/gaps?stream=can9', 404, 'FLEETLOG_NOT_FOUND', /there are can0, gps0\.$/],
-    ['a stream of another gateway', '/v1/export?gateway=truck-17&stream=x', 404, 'FLEETLOG_NOT_FOUND', /on gateway truck-17/],
+    [
+      'a stream of another gateway',
+      '/v1/export?gateway=truck-17&stream=x',
+      404,
+      'FLEETLOG_NOT_FOUND',
+      /on gateway truck-17/,
+    ],
     ['a tail of nothing', '/v1/tail?gateway=nobody', 404, 'FLEETLOG_NOT_FOUND', /no gateway nobody/],
     ['a parameter that is missing', '/v1/export?gateway=truck-17', 400, 'FLEETLOG_USAGE', /stream/],
-    ['a parameter that is unknown', '/v1/streams?gatway=truck-17', 400, 'FLEETLOG_USAGE', /additional properties/],
+    [
+      'a parameter that is unknown',
+      '/v1/streams?gatway=truck-17',
+      400,
+      'FLEETLOG_USAGE',
+      /additional properties/,
+    ],
     ['a format that is unknown', `${exportPath}x`, 400, 'FLEETLOG_USAGE', /allowed values/],
-    ['a format of another kind', exportPath.replace('=candump', '=lines'), 400, 'FLEETLOG_USAGE', /candump or ndjson/],
-    ['a time that is none', `${exportPath}&from=yesterday`, 400, 'FLEETLOG_USAGE', /"yesterday" isn't a time/],
+    [
+      'a format of another kind',
+      exportPath.replace('=candump', '=lines'),
+      400,
+      'FLEETLOG_USAGE',
+      /candump or ndjson/,
+    ],
+    [
+      'a time that is none',
+      `${exportPath}&from=yesterday`,
+      400,
+      'FLEETLOG_USAGE',
+      /"yesterday" isn't a time/,
+    ],
     ['a range that is none', `${exportPath}&from=now&to=-1h`, 400, 'FLEETLOG_USAGE', /isn't before/],
     ['a URL of 5000 characters', `/v1/streams?gateway=${'x'.repeat(5000)}`, 400, 'FLEETLOG_USAGE', /4096/],
     ['a URL that is no URL', '/v1/%zz', 400, 'FLEETLOG_USAGE', /valid/],
@@ -340,7 +381,12 @@ describe('HTTP API', () => {
     const { log, index, fleet, api } = cloud;
     await assert.rejects(
       startApi({
-        ...{ log, index, fleet, logger: silentLogger, clock: systemClock, version: '0' },
+        log,
+        index,
+        fleet,
+        logger: silentLogger,
+        clock: systemClock,
+        version: '0',
         host: '127.0.0.1',
         port: api.port,
       }),

@@ -12,6 +12,7 @@ import {
   type CodecName,
   type EncodedPayload,
 } from '@fleetlog/shared/batch';
+import { CanFrames, encodeCan, FRAME_FD } from '@fleetlog/shared/can';
 import { isDataError } from '@fleetlog/shared/errors';
 import { corpus } from '../support/batch-corpus.js';
 import { assertRefused, cbor, frame, headerFor, repairChecksum, seal, sent } from '../support/batches.js';
@@ -261,6 +262,25 @@ describe('hostile batches: a typed refusal or a value within the limits', () => 
       assert.ok(cpuMs < 8000, `${cpuMs} ms`);
     });
   }
+
+  it('can-1: the most frames and data that a header may claim, in a few hundred bytes, cost bounded memory and time', () => {
+    const data = new Uint8Array(64);
+    for (const [count, length] of [
+      [limits.recordsMax, 8],
+      [limits.rawBytesMax / 64 - 16, 64],
+    ]) {
+      const frames = new CanFrames(count, count * length);
+      const bus = frames.busIndex('can0');
+      for (let i = 0; i < count; i++) {
+        frames.append(i, 0x123, length > 8 ? FRAME_FD : 0, length > 8 ? 15 : 8, bus, data, 0, length);
+      }
+      const payload = encodeCan(frames);
+      assert.ok(payload.payload.length < 1000);
+      const { bytes, cpuMs } = costOf(() => decodeRecords(sent(payload)));
+      assert.ok(bytes < 12 * limits.rawBytesMax, `${bytes} bytes`);
+      assert.ok(cpuMs < 10_000, `${cpuMs} ms`);
+    }
+  });
 
   it('a frame that lies about its content, or asks for a large window, is refused', () => {
     const content = Buffer.alloc(5000, 'abc');

@@ -20,7 +20,7 @@ import {
 const baseUs = 1_790_000_000_000_000;
 
 /** Frames of every sort that `can-1` knows, on two buses, periodic and not. */
-export function everySortOfFrame(): CanFrames {
+function everySortOfFrame(): CanFrames {
   const frames = new CanFrames();
   frames.style = { decimals: 6, lowerCase: true, crlf: true, padded: false };
   const data = Uint8Array.from({ length: 64 }, (_, i) => 255 - i);

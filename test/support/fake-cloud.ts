@@ -25,6 +25,7 @@ export interface Arrival {
 export class FakeCloud implements AsyncDisposable {
   readonly arrivals: Arrival[] = [];
   readonly statuses: GatewayStatus[] = [];
+  unretainedStatuses = 0;
   /** Acknowledgements aren't sent while this is set, and not afterwards for what came meanwhile. */
   dropAcks = false;
   /** Acknowledgements wait until `releaseAcks`. */
@@ -34,6 +35,7 @@ export class FakeCloud implements AsyncDisposable {
   /** Logins with another password are refused; undefined lets everybody in. */
   password: string | undefined;
   connects = 0;
+  disconnects = 0;
   private readonly held = new Map<string, RangeSet>();
   private readonly sockets = new Set<Socket>();
   private readonly waiting = new Set<string>();
@@ -55,6 +57,7 @@ export class FakeCloud implements AsyncDisposable {
       if (cloud.password === undefined || password?.toString() === cloud.password) return done(null, true);
       done(Object.assign(new Error('not authorised'), { returnCode: 5 }) as never, false);
     };
+    aedes.on('clientDisconnect', () => cloud.disconnects++);
     aedes.on('client', () => cloud.connects++);
     aedes.on('publish', (packet, client) => cloud.take(packet, client));
     await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
@@ -123,7 +126,10 @@ export class FakeCloud implements AsyncDisposable {
   private take(packet: AedesPublishPacket, client: Client | null): void {
     const topic = parseTopic(packet.topic);
     const payload = Buffer.from(packet.payload);
-    if (topic?.type === 'status') this.statuses.push(decodeStatus(payload));
+    if (topic?.type === 'status') {
+      this.statuses.push(decodeStatus(payload));
+      if (!packet.retain) this.unretainedStatuses++;
+    }
     if (!client || topic?.type !== 'up') return;
     const { header } = decodeBatch(payload);
     this.arrivals.push({ header, bytes: payload });

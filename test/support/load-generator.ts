@@ -157,12 +157,14 @@ function publishHead(topic: string, messageId: number, payloadBytes: number): Ui
 async function run(options: LoadOptions): Promise<LoadReport> {
   const batches = payloads(options.framesPerBatch);
   const bytesPerBatch =
-    batches.reduce((sum, { header, payload }) => sum + encodeBatch(header, payload).length, 0) / batches.length;
+    batches.reduce((sum, { header, payload }) => sum + encodeBatch(header, payload).length, 0) /
+    batches.length;
   const gateways = Array.from(
     { length: options.gateways },
     (_, i) => new LoadGateway(`load-${i}`, options, batches),
   );
-  const seconds = (count: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, count * 1000));
+  const seconds = (count: number): Promise<void> =>
+    new Promise((resolve) => setTimeout(resolve, count * 1000));
   const acknowledged = (): number => gateways.reduce((sum, gateway) => sum + gateway.acknowledged, 0);
   await seconds(options.warmUpSeconds);
   for (const { latenciesMs } of gateways) latenciesMs.length = 0;

@@ -1,4 +1,11 @@
-import { TextLines, encodeEvents, encodeGap, encodeLines, type BatchHeader, type GapCause } from '@fleetlog/shared/batch';
+import {
+  TextLines,
+  encodeEvents,
+  encodeGap,
+  encodeLines,
+  type BatchHeader,
+  type GapCause,
+} from '@fleetlog/shared/batch';
 import { CandumpParser, CanFrames, encodeCan, lineResult } from '@fleetlog/shared/can';
 import type { Log } from '#cloud/log/log.js';
 import { seal } from './batches.js';
@@ -17,7 +24,11 @@ export function canBatch(timesUs: readonly number[], header: Partial<BatchHeader
 }
 
 /** A recording in batches of at most `framesMax` frames, with sequences from 0. */
-export function candumpBatches(text: Uint8Array, header: Partial<BatchHeader>, framesMax = 2000): Uint8Array[] {
+export function candumpBatches(
+  text: Uint8Array,
+  header: Partial<BatchHeader>,
+  framesMax = 2000,
+): Uint8Array[] {
   const batches: Uint8Array[] = [];
   const parser = new CandumpParser();
   const frames = new CanFrames();
@@ -48,7 +59,10 @@ export function lineBatch(
 }
 
 export function eventBatch(timeUs: number, type: string, header: Partial<BatchHeader>): Uint8Array {
-  return seal(encodeEvents([{ timeUs, type, attributes: { reason: 'test' } }]), { stream: 'events', ...header });
+  return seal(encodeEvents([{ timeUs, type, attributes: { reason: 'test' } }]), {
+    stream: 'events',
+    ...header,
+  });
 }
 
 export function gapBatch(

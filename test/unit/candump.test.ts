@@ -132,7 +132,7 @@ describe('candump text: frames', () => {
 });
 
 describe('candump text: malformed lines', () => {
-  const at = '(1.000000) can0 ';
+  const at = '(1700000000.000000) can0 ';
   const cases: [line: string, reason: RegExp][] = [
     ['', /is empty/],
     ['  \t', /is empty/],

@@ -31,7 +31,13 @@ async function indexed(
 async function collect(
   index: Index,
   log: MemoryLog,
-  options: { stream?: string; fromUs?: number; toUs?: number; format?: FormatName; memory?: MergeMemory } = {},
+  options: {
+    stream?: string;
+    fromUs?: number;
+    toUs?: number;
+    format?: FormatName;
+    memory?: MergeMemory;
+  } = {},
 ): Promise<Buffer> {
   const { stream = 'can0', fromUs = -1e15, toUs = 4e15, format = 'candump', memory } = options;
   const range = { gateway, stream, fromUs, toUs };
@@ -164,7 +170,14 @@ describe('export', () => {
     await indexed(batches, async (index, log) => {
       const memory = new MergeMemory(64 * 1024 * 1024);
       const lines = told(await collect(index, log, { memory }));
-      assert.deepEqual(lines, expected(batches.map(() => ({ epoch: 0, timesUs: [0, 0, 0] })), 0, 1));
+      assert.deepEqual(
+        lines,
+        expected(
+          batches.map(() => ({ epoch: 0, timesUs: [0, 0, 0] })),
+          0,
+          1,
+        ),
+      );
       assert.ok(memory.batchesPeak <= 3, `${memory.batchesPeak} batches at a time`);
     });
   });

@@ -26,6 +26,7 @@ describe("the gateway's configuration", () => {
       protocol: '3.1.1',
       keepAliveMs: 15_000,
       connectTimeoutMs: 10_000,
+      reconnectMsMax: 30_000,
       ackTimeoutMs: 15_000,
       window: { batches: 64, bytes: 4 * 1024 * 1024 },
     });

@@ -44,11 +44,24 @@ describe("the uplink's window", () => {
     const window = new Window({ batches: 10, bytes: 100 });
     window.add('a', 0, 10, 0);
     window.add('a', 1, 10, 0);
-    window.accepted('a', 0, 500);
+    window.confirmed('a', 0, 500);
     assert.deepEqual(window.expire(1000, 1499), []);
     assert.deepEqual(window.expire(1000, 1500), [{ stream: 'a', sequence: 0 }]);
     assert.deepEqual(window.expire(1000, 3999), []);
     assert.deepEqual(window.expire(1000, 4000), [{ stream: 'a', sequence: 1 }]);
     assert.deepEqual([window.batches, window.bytes], [0, 0]);
+  });
+
+  it('counts what the broker has not confirmed', () => {
+    const window = new Window({ batches: 10, bytes: 100 });
+    for (let s = 0; s < 3; s++) window.add('a', s, 10, 0);
+    window.confirmed('a', 0, 1);
+    window.confirmed('a', 0, 2);
+    window.confirmed('a', 9, 2);
+    assert.equal(window.unconfirmed, 2);
+    window.remove('a', 0);
+    assert.equal(window.unconfirmed, 2);
+    window.remove('a', 1);
+    assert.equal(window.unconfirmed, 1);
   });
 });

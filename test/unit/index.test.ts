@@ -225,11 +225,9 @@ describe('index', () => {
       [40, 90],
       [50, 60],
     ];
-    await append(
-      log,
-      times.map((span, sequence) => canBatch(span, { gateway, sequence })).reverse(),
-      { gateway },
-    );
+    await append(log, times.map((span, sequence) => canBatch(span, { gateway, sequence })).reverse(), {
+      gateway,
+    });
     await append(log, [canBatch([35], { gateway: 'truck-10', sequence: 0 })], { gateway: 'truck-10' });
     await append(log, [canBatch([35], { gateway, stream: 'can01', sequence: 0 })], { gateway });
     await using index = await openIndex({ ...options(log), path: folder.path });
@@ -246,7 +244,12 @@ describe('index', () => {
   it('tells facts, sums, epochs and gap records as the batches had them', async () => {
     await using folder = await tempFolder('index');
     const log = new MemoryLog(1);
-    const header = { gateway: 'truck-1', epoch: epochs[1], boot: '0123456789abcdef', origin: 'simulated' as const };
+    const header = {
+      gateway: 'truck-1',
+      epoch: epochs[1],
+      boot: '0123456789abcdef',
+      origin: 'simulated' as const,
+    };
     const first = canBatch([-7, 5], { ...header, sequence: 3 });
     await append(log, [first, gapBatch(4, 9, 'corrupt', { ...header, gateway: 'truck-1' }, -1)], {
       receiveTimeUs: 77,
@@ -326,7 +329,8 @@ describe('index', () => {
     await first.caughtUp(soon());
     await first.close();
     const store = new Mortal(disk);
-    store.entries = (_range: KeyRange, _options?: ScanOptions): AsyncIterable<StoreEntry> => assert.fail('a scan');
+    store.entries = (_range: KeyRange, _options?: ScanOptions): AsyncIterable<StoreEntry> =>
+      assert.fail('a scan');
     const second = await indexOver(store, options(log));
     await second.caughtUp(soon());
     await second.close();

@@ -188,7 +188,13 @@ describe('file source', () => {
       frame(0).trimEnd(),
     ]) {
       await writeFile(path, text);
-      for (const config of [candumpFile(path), linesFile(path)]) {
+      const batch = { records: 1 };
+      for (const config of [
+        candumpFile(path),
+        linesFile(path),
+        candumpFile(path, { batch }),
+        linesFile(path, { batch }),
+      ]) {
         const { sink, counters } = await run(config);
         assert.equal(sink.text(), text);
         assert.equal(counters.positionBytes, text.length);

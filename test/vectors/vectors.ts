@@ -8,9 +8,9 @@ import {
   TextLines,
   type EncodedPayload,
 } from '@fleetlog/shared/batch';
-import { CanFrames, encodeCan } from '@fleetlog/shared/can';
+import { CAN_EFF_FLAG, CanFrames, encodeCan, fdDlcByLength, FRAME_FD, FRAME_TX } from '@fleetlog/shared/can';
 import type { ErrorCode } from '@fleetlog/shared/errors';
-import { corpus, everySortOfFrame } from '../support/batch-corpus.js';
+import { corpus } from '../support/batch-corpus.js';
 import { cbor, frame, repairChecksum, seal } from '../support/batches.js';
 
 export interface Vector {
@@ -22,7 +22,7 @@ export interface Vector {
 }
 
 const baseUs = 1_790_000_000_000_000;
-const [, lines, samples, events, gap] = corpus();
+const [can, lines, samples, events, gap] = corpus();
 
 /** All vectors, made anew with today's encoders. */
 export function makeVectors(): Vector[] {
@@ -34,13 +34,23 @@ function valid(): Vector[] {
     {
       name: 'can',
       description: 'Every sort of frame, on two buses, with a line kept verbatim',
-      bytes: seal(encodeCan(everySortOfFrame())),
+      bytes: seal(can),
     },
     { name: 'can-empty', description: 'No frames', bytes: seal(encodeCan(new CanFrames())) },
     {
       name: 'can-one',
       description: 'One frame, live from a bus',
       bytes: seal(encodeCan(oneFrame()), { origin: 'live' }),
+    },
+    {
+      name: 'can-signals',
+      description: 'Two seconds of periodic frames through an adapter: counters, signals, checksums, noise',
+      bytes: seal(encodeCan(busyBus())),
+    },
+    {
+      name: 'can-irregular',
+      description: 'Many identifiers, in any order, microseconds apart, and a clock that jumps',
+      bytes: seal(encodeCan(irregularFrames())),
     },
     { name: 'lines', description: 'NMEA sentences with mixed line ends', bytes: seal(lines) },
     {
@@ -139,6 +149,24 @@ function invalid(): Vector[] {
       seal({ ...lines, payload: Buffer.concat([lines.payload, Buffer.alloc(1)]) }),
     ),
     refused(
+      'bad-can',
+      'Two bytes are missing',
+      'MALFORMED',
+      seal({ ...can, payload: can.payload.subarray(0, -2) }),
+    ),
+    refused(
+      'bad-can-time',
+      'A last time that is not that of the frames',
+      'MALFORMED',
+      seal(can, { lastTimeUs: can.lastTimeUs + 1 }),
+    ),
+    refused(
+      'bad-can-count',
+      'One frame more than there are',
+      'MALFORMED',
+      seal(can, { recordCount: can.recordCount + 1 }),
+    ),
+    refused(
       'bad-lines',
       'A line longer than the text',
       'MALFORMED',
@@ -217,6 +245,79 @@ const hexOfOddHeader = [
 ]
   .join('')
   .replaceAll(' ', '');
+
+/** The same numbers each time, all but the lowest bits random enough. */
+function randomNumbers(): () => number {
+  let state = 1;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state >>> 8;
+  };
+}
+
+/** Periodic frames whose bytes are of every kind that signals have, stamped by an adapter each millisecond. */
+function busyBus(): CanFrames {
+  const frames = new CanFrames();
+  const random = randomNumbers();
+  const bus = frames.busIndex('can0');
+  const data = new Uint8Array(8);
+  let wide = 40_000;
+  for (let tick = 0; tick < 2000; tick++) {
+    for (let id = 0; id < 5; id++) {
+      const period = [10, 10, 20, 50, 100][id];
+      if (tick % period !== 2 * id) continue;
+      const n = tick / period;
+      wide += (random() % 600) - 300;
+      if (id === 0) {
+        data.set([n, n & 15, wide >> 8, wide, 7 * n, 0xff, 0x55, 0]); // counters, a 16-bit signal, constants
+        data[7] = data.subarray(0, 7).reduce((sum, byte) => sum - byte, 0x1f); // a checksum
+      } else if (id === 1) {
+        const level = 100 + 90 * Math.sin(n / 40);
+        const angle = 32_700 + (random() % 200);
+        data.set([
+          level,
+          level + (random() % 3),
+          level + 4,
+          (n * n) >> 4,
+          [3, 9, 27][random() % 3],
+          angle >> 8,
+          angle,
+          0,
+        ]);
+      } else {
+        for (let i = 0; i < 8; i++) data[i] = i < id ? random() : [0, 255, 1][(n >> (3 + i)) % 3];
+      }
+      frames.append(baseUs + 1000 * tick + (random() % 5), 0x100 + 0x11 * id, 0, 8, bus, data, 0, 8);
+    }
+  }
+  return frames;
+}
+
+/** Frames that nothing predicts. */
+function irregularFrames(): CanFrames {
+  const frames = new CanFrames();
+  const random = randomNumbers();
+  const buses = ['can0', 'can1', 'a rather long name of a bus'].map((name) => frames.busIndex(name));
+  const data = new Uint8Array(64);
+  let timeUs = baseUs;
+  for (let i = 0; i < 300; i++) {
+    for (let at = 0; at < 64; at++) data[at] = random();
+    const isFd = random() % 4 === 0;
+    const length = isFd ? [8, 12, 20, 64][random() % 4] : random() % 9;
+    const isExtended = random() % 3 === 0;
+    const id = isExtended ? ((random() % 40) * 65_537 + CAN_EFF_FLAG) >>> 0 : random() % 60;
+    const flags = isFd ? FRAME_FD | (random() % 4) : (random() % 2) * FRAME_TX;
+    const dlc = isFd
+      ? fdDlcByLength[length]
+      : length === 8 && random() % 4 === 0
+        ? 8 + (random() % 8)
+        : length;
+    timeUs += i < 290 ? random() % 60 : (random() % 1000) * 2 ** 20 - 2 ** 29;
+    frames.append(timeUs, id, flags, dlc, buses[random() % 3], data, 0, length);
+    if (i % 50 === 0) frames.verbatim.set(i, Buffer.from(`line ${i}, as it came, ${'long '.repeat(20)}\r\n`));
+  }
+  return frames;
+}
 
 function oneFrame(): CanFrames {
   const frames = new CanFrames();

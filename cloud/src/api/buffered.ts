@@ -42,7 +42,8 @@ export async function pendingBatches(fleet: Fleet, filter: StreamFilter): Promis
     const range = buffered.get(name);
     if (range?.epoch !== sequences.epoch) continue;
     let batches = 0;
-    for (const [first, last] of sequences.held.holes(range.first, range.next - 1)) batches += last - first + 1;
+    for (const [first, last] of sequences.held.holes(range.first, range.next - 1))
+      batches += last - first + 1;
     pending.set(name, batches);
   }
   return pending;

@@ -8,6 +8,7 @@ import type { Slots } from './slots.js';
 
 /** Limits of the API; a request over one is refused or cut off, and says so. */
 export interface ApiLimits {
+  connectionsMax: number;
   exportsMax: number;
   tailsMax: number;
   /** Longest path and query, bytes. */
@@ -20,6 +21,7 @@ export interface ApiLimits {
 }
 
 export const defaultLimits: ApiLimits = {
+  connectionsMax: 1024,
   exportsMax: 8,
   tailsMax: 64,
   urlBytesMax: 4096,
@@ -43,7 +45,7 @@ export interface ApiContext {
 }
 
 /** Says how many batches the answer may lack, where the index didn't catch up in time. */
-export const lagHeader = 'fleetlog-index-lag';
+const lagHeader = 'fleetlog-index-lag';
 
 /** "Acknowledged" implies "visible": waits until the index has seen what is in the log now. */
 export async function catchUp({ index, limits }: ApiContext, reply: FastifyReply): Promise<void> {

@@ -26,7 +26,7 @@ function errorAnswer(error: unknown): ErrorAnswer {
   if (isClientError(error)) {
     return { status: error.statusCode, code: 'FLEETLOG_USAGE', message: sentence(error.message) };
   }
-  return { status: 500, code: 'FLEETLOG_DEFECT', message: "The cloud failed to answer; its log says why." };
+  return { status: 500, code: 'FLEETLOG_DEFECT', message: 'The cloud failed to answer; its log says why.' };
 }
 
 /** Refused by Fastify itself: a query that doesn't fit its schema, a URL that is too long. */

@@ -6,13 +6,13 @@ import { unknownName } from './nearest-names.js';
 export async function checkFilter(index: Index, fleet: Fleet, filter: StreamFilter): Promise<void> {
   const { gateway, stream } = filter;
   if (gateway === undefined && stream === undefined) return;
+  for await (const _ of index.streams(filter)) return;
   const gateways = new Set<string>();
   const streams = new Set<string>();
   for (const { gateway: name, status } of fleet.presence()) {
     gateways.add(name);
-    if (gateway === undefined || gateway === name) {
-      for (const one of Object.keys(status?.streams ?? {})) streams.add(one);
-    }
+    if (gateway !== undefined && gateway !== name) continue;
+    for (const one of Object.keys(status?.streams ?? {})) streams.add(one);
   }
   for await (const summary of index.streams()) {
     gateways.add(summary.gateway);

@@ -9,7 +9,7 @@ import { bufferedStreams, heldSequences, streamName } from './buffered.js';
  * - pending: the gateway has it in its buffer, by its last status
  * - missing: nobody knows
  */
-export type GapState = 'explained' | 'pending' | 'missing';
+type GapState = 'explained' | 'pending' | 'missing';
 
 export interface GapRow {
   gateway: string;
@@ -83,7 +83,8 @@ class ReportBuilder {
 
   /** `buffered` is the first sequence that the gateway still has; undefined where the epoch isn't its current one. */
   addHole(hole: Omit<GapRow, 'state'>, buffered = Infinity): void {
-    if (hole.first < buffered) this.add({ ...hole, last: Math.min(hole.last, buffered - 1), state: 'missing' });
+    if (hole.first < buffered)
+      this.add({ ...hole, last: Math.min(hole.last, buffered - 1), state: 'missing' });
     if (hole.last >= buffered) this.add({ ...hole, first: Math.max(hole.first, buffered), state: 'pending' });
   }
 

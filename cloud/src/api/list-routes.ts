@@ -75,7 +75,16 @@ async function gatewayRows({ index, fleet }: ApiContext): Promise<GatewayRow[]> 
   const rowOf = (gateway: string): GatewayRow => {
     let row = rows.get(gateway);
     if (!row) {
-      row = { gateway, connected: false, streams: 0, batches: 0, records: 0, bytes: 0, pendingBatches: 0, bufferBytes: 0 };
+      row = {
+        gateway,
+        connected: false,
+        streams: 0,
+        batches: 0,
+        records: 0,
+        bytes: 0,
+        pendingBatches: 0,
+        bufferBytes: 0,
+      };
       rows.set(gateway, row);
     }
     return row;
@@ -130,5 +139,12 @@ const timesOf = ({ firstTimeUs, lastTimeUs }: StreamSummary): { firstTime?: stri
 function gapRow({ record, ...row }: GapRow): Static<typeof GapsBody>['gaps'][number] {
   if (!record) return row;
   const { cause, detail, records, firstTimeUs, lastTimeUs } = record;
-  return { ...row, cause, detail, records, firstTime: isoMicros(firstTimeUs), lastTime: isoMicros(lastTimeUs) };
+  return {
+    ...row,
+    cause,
+    detail,
+    records,
+    firstTime: isoMicros(firstTimeUs),
+    lastTime: isoMicros(lastTimeUs),
+  };
 }

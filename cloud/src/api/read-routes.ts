@@ -43,7 +43,10 @@ export function readRoutes(app: FastifyInstance, context: ApiContext): void {
       const fromUs = query.from === undefined ? (summary.firstTimeUs ?? 0) : parseTime(query.from, nowUs);
       const toUs = query.to === undefined ? (summary.lastTimeUs ?? 0) + 1 : parseTime(query.to, nowUs);
       if (query.from !== undefined && query.to !== undefined && fromUs >= toUs) {
-        throw new FleetlogError('FLEETLOG_USAGE', `The range is empty: ${query.from} isn't before ${query.to}.`);
+        throw new FleetlogError(
+          'FLEETLOG_USAGE',
+          `The range is empty: ${query.from} isn't before ${query.to}.`,
+        );
       }
       const range = { gateway: query.gateway, stream: query.stream, fromUs, toUs };
       await sendStream(reply, {
@@ -70,11 +73,11 @@ export function readRoutes(app: FastifyInstance, context: ApiContext): void {
     async ({ query }, reply) => {
       using _slot = context.tails.take();
       const { from, format = 'ndjson', ...filter } = query;
+      const fromUs = from === undefined ? undefined : parseTime(from, clock.nowUs());
+      const starts = await tailStarts(log, filter, fromUs); // first of all: "now" is when the client asked
       await catchUp(context, reply);
       await checkFilter(index, fleet, filter);
-      const fromUs = from === undefined ? undefined : parseTime(from, clock.nowUs());
       const clientGone = new AbortController();
-      const starts = await tailStarts(log, filter, fromUs);
       const { heartbeatMs, idleMs } = limits;
       await sendStream(reply, {
         chunks: tail({ log, filter, format, starts, heartbeatMs, logger, signal: clientGone.signal }),

@@ -27,7 +27,10 @@ export const ExportQuery = Type.Object(
     from: Type.Optional(Moment(`First event time, inclusive. ${times}`)),
     to: Type.Optional(Moment('Last event time, exclusive.')),
     format: Type.Optional(
-      choice(Object.keys(formats), 'Must fit the kind of the stream; candump, lines or ndjson by kind where not given.'),
+      choice(
+        Object.keys(formats),
+        'Must fit the kind of the stream; candump, lines or ndjson by kind where not given.',
+      ),
     ),
   },
   { additionalProperties: false },
@@ -37,7 +40,9 @@ export const TailQuery = Type.Object(
   {
     gateway: Type.Optional(Name('Only this gateway.')),
     stream: Type.Optional(Name('Only this stream.')),
-    from: Type.Optional(Moment(`Begin with what the cloud received at or after this. ${times} Without it: now.`)),
+    from: Type.Optional(
+      Moment(`Begin with what the cloud received at or after this. ${times} Without it: now.`),
+    ),
     format: Type.Optional(choice(tailFormats, 'ndjson where not given.')),
   },
   { additionalProperties: false },

@@ -6,6 +6,7 @@ import type { Logger } from '@fleetlog/shared/log';
 import type { Clock } from '@fleetlog/shared/util';
 import type { Index } from '../index/index.js';
 import type { Fleet } from '../ingest/fleet.js';
+import { formatAddress, type ListenAddress } from '../listen.js';
 import type { Log } from '../log/log.js';
 import { defaultLimits, type ApiContext, type ApiLimits } from './context.js';
 import { answer, handleErrors } from './errors.js';
@@ -14,10 +15,7 @@ import { readRoutes } from './read-routes.js';
 import { Slots } from './slots.js';
 import { stateRoutes } from './state-routes.js';
 
-export interface ApiOptions {
-  host: string;
-  /** 0 takes a free one. */
-  port: number;
+export interface ApiOptions extends ListenAddress {
   log: Log;
   index: Index;
   fleet: Fleet;
@@ -27,10 +25,8 @@ export interface ApiOptions {
   limits?: Partial<ApiLimits>;
 }
 
-export interface Api {
+export interface Api extends ListenAddress {
   url: string;
-  host: string;
-  port: number;
   /** Ends at once: answers under way are cut off, which their clients see. */
   close(): Promise<void>;
 }
@@ -58,7 +54,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     requestTimeout: 10_000,
     bodyLimit: 1024,
     http: { maxHeaderSize: limits.urlBytesMax + 8192 },
-    frameworkErrors: (error, _request, reply: FastifyReply) => answer(reply, error),
+    frameworkErrors: (error, _request, reply: FastifyReply) => void answer(reply, error),
     ajv: { customOptions: { removeAdditional: false } },
   });
   app.addHook('onRequest', async ({ url }) => {
@@ -66,6 +62,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
       throw new FleetlogError('FLEETLOG_USAGE', `The URL is over ${limits.urlBytesMax} characters.`);
     }
   });
+  app.server.maxConnections = limits.connectionsMax;
   handleErrors(app, logger);
   await app.register(swagger, {
     openapi: {
@@ -83,11 +80,10 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     throw listenError(host, port, error);
   }
   const address = app.server.address() as AddressInfo;
-  const urlHost = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+  const at = { host: address.address, port: address.port };
   return {
-    url: `http://${urlHost}:${address.port}`,
-    host: address.address,
-    port: address.port,
+    url: `http://${formatAddress(at)}`,
+    ...at,
     close: () => app.close(),
   };
 }

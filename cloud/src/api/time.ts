@@ -1,6 +1,14 @@
 import { FleetlogError } from '@fleetlog/shared/errors';
 
-const unitUs: Record<string, number> = { ms: 1e3, s: 1e6, m: 6e7, min: 6e7, h: 3.6e9, d: 8.64e10, w: 6.048e11 };
+const unitUs: Record<string, number> = {
+  ms: 1e3,
+  s: 1e6,
+  m: 6e7,
+  min: 6e7,
+  h: 3.6e9,
+  d: 8.64e10,
+  w: 6.048e11,
+};
 const relative = /^(?:now)?([+-])(\d+(?:\.\d+)?)(ms|s|m|min|h|d|w)$/;
 const unixSeconds = /^(-?)(\d{1,12})(?:\.(\d{1,9}))?$/;
 const iso =

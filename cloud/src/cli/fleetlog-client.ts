@@ -30,7 +30,16 @@ export class ApiClient {
   /** Errors: FLEETLOG_UNREACHABLE, FLEETLOG_INTERRUPTED, what the cloud answers. */
   async json<T>(path: string, query: Query = {}): Promise<{ body: T; indexLag: number }> {
     const { chunks, indexLag } = await this.stream(path, query, { silenceMsMax: 30_000 });
-    return { body: JSON.parse(await text(chunks)) as T, indexLag };
+    const body = await text(chunks);
+    try {
+      return { body: JSON.parse(body) as T, indexLag };
+    } catch (cause) {
+      throw new FleetlogError(
+        'FLEETLOG_UNREACHABLE',
+        `What answers at ${this.base.origin} isn't a Fleetlog cloud; say where it is with --url or FLEETLOG_URL.`,
+        { cause },
+      );
+    }
   }
 
   /** Errors: as `json`. The signal ends the answer quietly. */
@@ -93,7 +102,8 @@ async function text(chunks: AsyncIterable<Uint8Array>): Promise<string> {
   for await (const chunk of chunks) {
     parts.push(chunk);
     bytes += chunk.length;
-    if (bytes > jsonBytesMax) throw new FleetlogError('FLEETLOG_INTERRUPTED', "The cloud's answer is too large.");
+    if (bytes > jsonBytesMax)
+      throw new FleetlogError('FLEETLOG_INTERRUPTED', "The cloud's answer is too large.");
   }
   return Buffer.concat(parts).toString();
 }

@@ -2,7 +2,13 @@ import type { Command } from 'commander';
 import type { Static } from 'typebox';
 import { FleetlogError, isFleetlogError } from '@fleetlog/shared/errors';
 import type { StreamsBody } from '../api/schemas.js';
-import { contextOf, createSubcommand, noteLag, type CliContext, type CliStreams } from './fleetlog-context.js';
+import {
+  contextOf,
+  createSubcommand,
+  noteLag,
+  type CliContext,
+  type CliStreams,
+} from './fleetlog-context.js';
 import { FileOutput, partOf, type Output } from './fleetlog-output.js';
 import { Progress } from './fleetlog-progress.js';
 import { bytes, moment } from './fleetlog-table.js';
@@ -64,19 +70,25 @@ async function runExport(context: CliContext, { output, ...query }: ExportOption
     await target.abandon();
     if (!isFleetlogError(error, 'FLEETLOG_INTERRUPTED')) throw error;
     const kept = output === undefined ? '' : ` and are kept in ${partOf(output)}`;
-    throw new FleetlogError(error.code, `${error.message} ${bytes(progress.bytes)} came${kept}.`, { cause: error });
+    throw new FleetlogError(error.code, `${error.message} ${bytes(progress.bytes)} came${kept}.`, {
+      cause: error,
+    });
   }
   await target.finish();
   progress.end();
   if (progress.bytes === 0) stderr.write(`fleetlog: ${await emptyNote(context, query)}\n`);
   if (json) {
-    await out.write(`${JSON.stringify({ file: output, bytes: progress.bytes, seconds: progress.seconds })}\n`);
+    await out.write(
+      `${JSON.stringify({ file: output, bytes: progress.bytes, seconds: progress.seconds })}\n`,
+    );
   }
 }
 
 async function emptyNote({ api }: CliContext, { gateway, stream }: ExportOptions): Promise<string> {
   const { body } = await api.json<Static<typeof StreamsBody>>('/v1/streams', { gateway, stream });
   const [found] = body.streams;
-  const holds = found?.firstTime ? `it holds ${moment(found.firstTime)} to ${moment(found.lastTime)}` : 'it is empty';
+  const holds = found?.firstTime
+    ? `it holds ${moment(found.firstTime)} to ${moment(found.lastTime)}`
+    : 'it is empty';
   return `no records of ${gateway} ${stream} in this range; ${holds}.`;
 }

@@ -2,7 +2,13 @@ import type { Command } from 'commander';
 import type { Static } from 'typebox';
 import { AnswerIsNo } from '@fleetlog/shared/cli';
 import type { GapsBody, GatewaysBody, StatusBody, StreamsBody } from '../api/schemas.js';
-import { contextOf, createSubcommand, noteLag, type CliContext, type CliStreams } from './fleetlog-context.js';
+import {
+  contextOf,
+  createSubcommand,
+  noteLag,
+  type CliContext,
+  type CliStreams,
+} from './fleetlog-context.js';
 import { ago, bytes, count, moment, span, table } from './fleetlog-table.js';
 
 type Gateways = Static<typeof GatewaysBody>;
@@ -115,7 +121,8 @@ function gapSummary({ streams, heldBatches, batches }: Gaps): string {
   return `${parts.join(', ')}, ${count(batches.missing)} missing\n`;
 }
 
-const plural = (value: number, one: string, many = `${one}s`): string => `${count(value)} ${value === 1 ? one : many}`;
+const plural = (value: number, one: string, many = `${one}s`): string =>
+  `${count(value)} ${value === 1 ? one : many}`;
 
 export function statusCommand(streams: CliStreams): Command {
   return createSubcommand('status', 'How the cloud is: counters, sizes, lag.', [
@@ -128,7 +135,16 @@ export function statusCommand(streams: CliStreams): Command {
   });
 }
 
-function statusText({ version, uptimeSeconds, rssBytes, gateways, ingest, log, index, running }: Status): string {
+function statusText({
+  version,
+  uptimeSeconds,
+  rssBytes,
+  gateways,
+  ingest,
+  log,
+  index,
+  running,
+}: Status): string {
   const batches = log.partitions.reduce((sum, { first, next }) => sum + next - first, 0);
   const refused = Object.entries(ingest.refused).map(([code, times]) => `${code} ${count(times)}`);
   const lines = [
@@ -144,7 +160,8 @@ function statusText({ version, uptimeSeconds, rssBytes, gateways, ingest, log, i
     ['refused', refused.length > 0 ? refused.join(', ') : 'none'],
     ['running', `${running.exports} exports, ${running.tails} tails`],
   ];
-  if (index.skippedBatches > 0) lines.push(['unreadable', `${count(index.skippedBatches)} entries of the log`]);
+  if (index.skippedBatches > 0)
+    lines.push(['unreadable', `${count(index.skippedBatches)} entries of the log`]);
   return lines.map(([name, text]) => `${name.padEnd(12)}${text}\n`).join('');
 }
 

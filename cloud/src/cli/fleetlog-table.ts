@@ -7,7 +7,10 @@ export interface Column<Row> {
 
 /** Columns under their titles, two spaces apart; ends in a line end. */
 export function table<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): string {
-  const cells = [columns.map(({ title }) => title), ...rows.map((row) => columns.map(({ text }) => text(row)))];
+  const cells = [
+    columns.map(({ title }) => title),
+    ...rows.map((row) => columns.map(({ text }) => text(row))),
+  ];
   const widths = columns.map((_, c) => cells.reduce((most, line) => Math.max(most, line[c].length), 0));
   const lines = cells.map((line) =>
     line
@@ -32,7 +35,8 @@ export function bytes(value: number): string {
 }
 
 /** To the second, for people; JSON has the µs. */
-export const moment = (iso: string | undefined): string => (iso ? `${iso.slice(0, 19).replace('T', ' ')}Z` : '-');
+export const moment = (iso: string | undefined): string =>
+  iso ? `${iso.slice(0, 19).replace('T', ' ')}Z` : '-';
 
 /** `3 s`, `5 min`, `2 d`. */
 export function span(seconds: number): string {
@@ -42,4 +46,5 @@ export function span(seconds: number): string {
   return `${Math.floor(seconds / 86_400)} d`;
 }
 
-export const ago = (seconds: number | undefined): string => (seconds === undefined ? '-' : `${span(seconds)} ago`);
+export const ago = (seconds: number | undefined): string =>
+  seconds === undefined ? '-' : `${span(seconds)} ago`;

@@ -91,11 +91,7 @@ export class BatchCursor implements Place {
       const lastOffset = limit.timeUs - columns.baseTimeUs - (isCapturedBefore(this, limit) ? 0 : 1);
       const { timeOffsetUs } = columns;
       if (order) {
-        while (
-          next < end &&
-          order[next] === order[next - 1] + 1 &&
-          timeOffsetUs[order[next]] <= lastOffset
-        ) {
+        while (next < end && order[next] === order[next - 1] + 1 && timeOffsetUs[order[next]] <= lastOffset) {
           next++;
         }
       } else {

@@ -100,7 +100,10 @@ function decode(facts: BatchFacts, bytes: Uint8Array, pool: RecordPool, formatte
 async function readAgain(log: Log, facts: BatchFacts): Promise<Uint8Array> {
   const [entry] = await log.get(facts.partition, [facts.offset]);
   if (entry) return entry.bytes;
-  throw new FleetlogError('FLEETLOG_INTERRUPTED', `The log was trimmed at ${placeOf(facts)} during the export.`);
+  throw new FleetlogError(
+    'FLEETLOG_INTERRUPTED',
+    `The log was trimmed at ${placeOf(facts)} during the export.`,
+  );
 }
 
 const placeOf = ({ partition, offset }: BatchFacts): string => `partition ${partition}, offset ${offset}`;

@@ -13,7 +13,7 @@ import {
   type CanFrames,
 } from '@fleetlog/shared/can';
 import type { Formatter } from './formatter.js';
-import { isoMicros } from './iso-time.js';
+import { IsoWriter } from './iso-time.js';
 import type { Records } from './records.js';
 
 /**
@@ -29,6 +29,7 @@ import type { Records } from './records.js';
 export class NdjsonFormatter implements Formatter {
   readonly kinds = streamKinds;
   private readonly head: string;
+  private readonly times = new IsoWriter();
 
   /** `fields` come first in each object. */
   constructor(fields: Record<string, string> = {}) {
@@ -37,10 +38,11 @@ export class NdjsonFormatter implements Formatter {
   }
 
   format(records: Records, from: number, to: number): Uint8Array {
-    const { columns } = records;
+    const { baseTimeUs, timeOffsetUs } = records.columns;
     let text = '';
     for (let i = from; i < to; i++) {
-      text += `${this.head}${isoMicros(columns.baseTimeUs + columns.timeOffsetUs[i])}",${fieldsOf(records, i)}}\n`;
+      const time = this.times.text(baseTimeUs + timeOffsetUs[i]);
+      text += `${this.head}${time}",${fieldsOf(records, i)}}\n`;
     }
     return Buffer.from(text);
   }
@@ -66,10 +68,14 @@ function frameFields(frames: CanFrames, index: number): string {
   const dlc = frames.dlc[index];
   const isLong = (id & (CAN_EFF_FLAG | CAN_ERR_FLAG)) !== 0;
   const number = isLong ? id & (CAN_ERR_FLAG | CAN_EFF_MASK) : id & CAN_SFF_MASK;
-  const hexId = (number >>> 0).toString(16).toUpperCase().padStart(isLong ? 8 : 3, '0');
-  const { data, dataStart } = frames;
-  const bytes = Buffer.from(data.buffer, data.byteOffset + dataStart[index], dataStart[index + 1] - dataStart[index]);
-  let text = `"bus":${JSON.stringify(frames.buses[frames.bus[index]])},"id":"${hexId}","data":"${bytes.toString('hex').toUpperCase()}"`;
+  const hexId = number
+    .toString(16)
+    .toUpperCase()
+    .padStart(isLong ? 8 : 3, '0');
+  let text = `"bus":${JSON.stringify(frames.buses[frames.bus[index]])},"id":"${hexId}","data":"`;
+  const end = frames.dataStart[index + 1];
+  for (let k = frames.dataStart[index]; k < end; k++) text += hexPairs[frames.data[k]];
+  text += '"';
   if (id & CAN_ERR_FLAG) text += ',"error":true';
   if (id & CAN_RTR_FLAG) text += `,"remote":true,"dlc":${dlc}`;
   else if (flags & FRAME_FD) text += ',"fd":true';
@@ -79,6 +85,8 @@ function frameFields(frames: CanFrames, index: number): string {
   if (flags & (FRAME_RX | FRAME_TX)) text += `,"direction":"${flags & FRAME_RX ? 'rx' : 'tx'}"`;
   return text;
 }
+
+const hexPairs = Array.from({ length: 256 }, (_, byte) => byte.toString(16).toUpperCase().padStart(2, '0'));
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 

@@ -16,7 +16,7 @@ export interface TimedColumns {
   readonly timeOffsetUs: ArrayLike<number>;
 }
 
-export interface EventColumns extends TimedColumns {
+interface EventColumns extends TimedColumns {
   readonly events: readonly EventRecord[];
 }
 

@@ -19,15 +19,9 @@ export class IndexGroup {
 
   constructor(private readonly cache: StreamCache) {}
 
-  /** Errors: those of data, where the entry isn't a readable batch; then the group is as before. */
-  async add(entry: LogEntry): Promise<void> {
-    const batch = decodeBatch(entry.bytes);
-    const { header } = batch;
+  /** Errors: those of the store. */
+  async add(entry: LogEntry, { header, gap }: ReadEntry): Promise<void> {
     const { gateway, stream } = header;
-    if (Math.max(Math.abs(header.firstTimeUs), Math.abs(header.lastTimeUs)) > TIME_LIMIT_US) {
-      throw new FleetlogError('FLEETLOG_BATCH_LIMIT', "The batch's event times are centuries away.");
-    }
-    const gap = header.codec === 'gap-1' ? gapRecord(batch) : undefined;
     const state = await this.stateOf(gateway, stream);
     const epochOrder = state.epochOrders.get(header.epoch) ?? (await this.rankEpoch(state, header.epoch));
     summarize(state.summary, header, entry);
@@ -71,8 +65,25 @@ export class IndexGroup {
 
 export const put = (key: Uint8Array, value: Uint8Array): StoreOperation => ({ type: 'put', key, value });
 
+/** What the index wants to know of an entry of the log. */
+export interface ReadEntry {
+  header: BatchHeader;
+  /** Where it is a gap record. */
+  gap: GapRecord | undefined;
+}
+
+/** Errors: those of data. */
+export function readEntry({ bytes }: LogEntry): ReadEntry {
+  const batch = decodeBatch(bytes);
+  const { header } = batch;
+  if (Math.max(Math.abs(header.firstTimeUs), Math.abs(header.lastTimeUs)) > TIME_LIMIT_US) {
+    throw new FleetlogError('FLEETLOG_BATCH_LIMIT', "The batch's event times are centuries away.");
+  }
+  return { header, gap: header.codec === 'gap-1' ? gapRecord(batch) : undefined };
+}
+
 function gapRecord(batch: Batch): GapRecord {
-  const header: BatchHeader = batch.header;
+  const { header } = batch;
   return {
     gateway: header.gateway,
     stream: header.stream,

@@ -1,11 +1,9 @@
-import { isDataError } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
 import type { OrderedStore } from '@fleetlog/shared/store';
 import { Signal, type Clock } from '@fleetlog/shared/util';
 import type { Log, LogEntry } from '../log/log.js';
-import type { Checkpoint } from './checkpoint.js';
-import { fingerprint } from './checkpoint.js';
-import { IndexGroup, put } from './group.js';
+import { fingerprint, type Checkpoint } from './checkpoint.js';
+import { IndexGroup, put, readEntry, type ReadEntry } from './group.js';
 import { encodeJson } from './json-value.js';
 import { checkpointKey } from './keys.js';
 import type { StreamCache } from './stream-cache.js';
@@ -71,23 +69,29 @@ export class PartitionIndexer {
   }
 
   private async index(entries: readonly LogEntry[]): Promise<void> {
-    const { store, cache, logger, progress } = this.parts;
+    const { store, cache, progress } = this.parts;
     const group = new IndexGroup(cache);
     let { skipped } = this.at;
     for (const entry of entries) {
-      try {
-        await group.add(entry);
-      } catch (error) {
-        if (!isDataError(error)) throw error;
-        skipped++;
-        const { partition, offset } = entry;
-        logger.warn({ partition, offset, code: error.code }, `left out of the index: ${error.message}`);
-      }
+      const read = this.read(entry);
+      if (read) await group.add(entry, read);
+      else skipped++;
     }
     const last = entries[entries.length - 1];
     const next: Checkpoint = { next: last.offset + 1, skipped, last: fingerprint(last) };
     await group.commit(store, put(checkpointKey(this.partition), encodeJson(next)));
     this.at = next;
     progress.set();
+  }
+
+  /** Whatever is wrong with an entry, it doesn't stop the index. */
+  private read(entry: LogEntry): ReadEntry | undefined {
+    try {
+      return readEntry(entry);
+    } catch (error) {
+      const { partition, offset } = entry;
+      this.parts.logger.warn({ error, partition, offset }, 'an entry of the log is left out of the index');
+      return undefined;
+    }
   }
 }

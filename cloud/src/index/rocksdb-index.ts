@@ -48,7 +48,8 @@ export async function indexOver(store: OrderedStore, options: IndexOptions): Pro
 /** By partition. An index that isn't one of this log is emptied. */
 async function loadCheckpoints(store: OrderedStore, log: Log, logger: Logger): Promise<Checkpoint[]> {
   const stored = await store.get(formatKey);
-  const isOfFormat = stored !== undefined && decodeJson<{ version: number }>(stored).version === formatVersion;
+  const isOfFormat =
+    stored !== undefined && decodeJson<{ version: number }>(stored).version === formatVersion;
   const checkpoints: Checkpoint[] = [];
   let stale = isOfFormat ? undefined : 'it has another format';
   for (const { partition, next } of log.ends()) {
@@ -85,7 +86,10 @@ class RocksDbIndex implements Index {
     const parts = { ...options, store, cache: new StreamCache(store), progress: this.progress };
     const { signal } = this.stopping;
     this.indexers = checkpoints.map((at, partition) => new PartitionIndexer(partition, at, parts));
-    this.running = Promise.all([...this.indexers.map((indexer) => indexer.run(signal)), this.syncNowAndThen()]);
+    this.running = Promise.all([
+      ...this.indexers.map((indexer) => indexer.run(signal)),
+      this.syncNowAndThen(),
+    ]);
   }
 
   async *streams(filter: StreamFilter = {}): AsyncIterable<StreamSummary> {
@@ -117,7 +121,8 @@ class RocksDbIndex implements Index {
 
   lag(): number {
     let batches = 0;
-    for (const { partition, next } of this.options.log.ends()) batches += Math.max(0, next - this.at(partition));
+    for (const { partition, next } of this.options.log.ends())
+      batches += Math.max(0, next - this.at(partition));
     return batches;
   }
 

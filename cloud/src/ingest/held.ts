@@ -5,11 +5,16 @@ import type { HeldSequences } from './fleet.js';
 
 /*
  * note "held/{gateway}/{epoch}/{stream}" = JSON of the flat ranges
+ * note "announced/{gateway}/{epoch}/{stream}" = JSON of the sequence that the gateway would give next
  */
 const heldPrefix = 'held/';
+const announcedPrefix = 'announced/';
 
-export const heldKey = ({ gateway, epoch, stream }: Omit<BatchIdentity, 'sequence'>): string =>
-  `${heldPrefix}${gateway}/${epoch}/${stream}`;
+type StreamIdentity = Omit<BatchIdentity, 'sequence'>;
+
+const nameOf = ({ gateway, epoch, stream }: StreamIdentity): string => `${gateway}/${epoch}/${stream}`;
+
+export const heldKey = (identity: StreamIdentity): string => `${heldPrefix}${nameOf(identity)}`;
 
 export interface HeldLimits {
   /** Holes that one stream may have: a batch that would make another one is put off until others are filled. */
@@ -69,19 +74,38 @@ export const heldNote = (key: string, held: RangeSet): LogNote => ({
   value: Buffer.from(JSON.stringify(held.toFlat())),
 });
 
+export const announcedNote = (identity: StreamIdentity, next: number): LogNote => ({
+  key: `${announcedPrefix}${nameOf(identity)}`,
+  value: Buffer.from(JSON.stringify(next)),
+});
+
 function readHeld(value: Uint8Array | undefined): RangeSet {
   return value ? RangeSet.fromFlat(JSON.parse(Buffer.from(value).toString()) as number[]) : new RangeSet();
 }
 
-/** All that the log holds, from its notes. */
+/** All that the log holds, and what gateways announced and it doesn't hold, from its notes. */
 export async function* heldSequences(
   log: Log,
   filter: { gateway?: string; stream?: string } = {},
 ): AsyncIterable<HeldSequences> {
-  const prefix = filter.gateway === undefined ? heldPrefix : `${heldPrefix}${filter.gateway}/`;
-  for await (const { key, value } of log.notes(prefix)) {
-    const [, gateway, epoch, stream] = key.split('/');
-    if (filter.stream !== undefined && filter.stream !== stream) continue;
-    yield { gateway, epoch, stream, held: readHeld(value) };
+  const below = filter.gateway === undefined ? '' : `${filter.gateway}/`;
+  const announced = new Map<string, number>();
+  for await (const { key, value } of log.notes(`${announcedPrefix}${below}`)) {
+    announced.set(key.slice(announcedPrefix.length), JSON.parse(Buffer.from(value).toString()) as number);
   }
+  const takes = (name: string): boolean => filter.stream === undefined || name.endsWith(`/${filter.stream}`);
+  for await (const { key, value } of log.notes(`${heldPrefix}${below}`)) {
+    const name = key.slice(heldPrefix.length);
+    const announcedNext = announced.get(name);
+    announced.delete(name);
+    if (takes(name)) yield { ...identityOf(name), held: readHeld(value), announcedNext };
+  }
+  for (const [name, announcedNext] of announced) {
+    if (takes(name) && announcedNext > 0) yield { ...identityOf(name), held: new RangeSet(), announcedNext };
+  }
+}
+
+function identityOf(name: string): StreamIdentity {
+  const [gateway, epoch, stream] = name.split('/');
+  return { gateway, epoch, stream };
 }

@@ -103,8 +103,8 @@ export class Ingest implements Fleet, AsyncDisposable {
   status(gateway: string, message: Uint8Array): boolean {
     if (!this.admits()) return true;
     try {
-      const note = this.presences.update(gateway, message, this.options.clock.nowUs());
-      this.push({ type: 'status', note });
+      const notes = this.presences.update(gateway, message, this.options.clock.nowUs());
+      for (const note of notes) this.push({ type: 'status', note });
       return true;
     } catch (error) {
       if (!isDataError(error)) throw error;

@@ -1,6 +1,7 @@
 import { decodeStatus, type GatewayStatus } from '@fleetlog/shared/topics';
 import type { Log, LogNote } from '../log/log.js';
 import type { GatewayPresence } from './fleet.js';
+import { announcedNote } from './held.js';
 
 /*
  * note "status/{gateway}" = when it came (8 bytes, double, little endian, µs), then the message as it came
@@ -30,8 +31,12 @@ export class Presences {
     presence.lastSeenUs = nowUs;
   }
 
-  /** A status or last will came. Returns the note that keeps it. Errors: FLEETLOG_MESSAGE_MALFORMED. */
-  update(gateway: string, message: Uint8Array, nowUs: number): LogNote {
+  /**
+   * A status or last will came. Returns the notes that keep it, and what it announces: the next epoch's status takes
+   * its place, and what the old epoch announced and never delivered must still be known to be missing.
+   * Errors: FLEETLOG_MESSAGE_MALFORMED.
+   */
+  update(gateway: string, message: Uint8Array, nowUs: number): LogNote[] {
     const status: GatewayStatus = decodeStatus(message);
     const presence = this.of(gateway);
     presence.connected = status.connected;
@@ -39,7 +44,13 @@ export class Presences {
     presence.status = status;
     const time = Buffer.alloc(8);
     time.writeDoubleLE(nowUs);
-    return { key: `${statusPrefix}${gateway}`, value: Buffer.concat([time, message]) };
+    const { epoch } = status;
+    return [
+      { key: `${statusPrefix}${gateway}`, value: Buffer.concat([time, message]) },
+      ...Object.entries(status.streams).map(([stream, { next }]) =>
+        announcedNote({ gateway, epoch, stream }, next),
+      ),
+    ];
   }
 
   all(): GatewayPresence[] {

@@ -30,13 +30,14 @@ export const entryRange = (partition: number, first: number, next: number): KeyR
   lt: entryKey(partition, next),
 });
 
-/** Copies the batch: what came from a socket is a view into a larger buffer, and is let go here. */
-export function entryValue(receiveTimeUs: number, bytes: Uint8Array): Uint8Array {
-  const value = Buffer.allocUnsafeSlow(timeBytes + bytes.length);
-  value.writeUInt32BE(Math.floor(receiveTimeUs / 0x1_0000_0000), 0);
-  value.writeUInt32BE(receiveTimeUs >>> 0, 4);
-  value.set(bytes, timeBytes);
-  return value;
+export const valueBytes = (bytes: Uint8Array): number => timeBytes + bytes.length;
+
+/** Writes an entry's value at `at` of `target`, and returns it. */
+export function writeValue(target: Buffer, at: number, receiveTimeUs: number, bytes: Uint8Array): Uint8Array {
+  target.writeUInt32BE(Math.floor(receiveTimeUs / 0x1_0000_0000), at);
+  target.writeUInt32BE(receiveTimeUs >>> 0, at + 4);
+  target.set(bytes, at + timeBytes);
+  return target.subarray(at, at + timeBytes + bytes.length);
 }
 
 export const receiveTimeOf = (value: Uint8Array): number => readInteger(value, 0);

@@ -4,6 +4,7 @@ import { openRocksDb, type OrderedStore, type StoreEntry, type StoreOperation } 
 import { Signal, type Clock } from '@fleetlog/shared/util';
 import * as keys from './keys.js';
 import type { Log, LogAppend, LogEntry, LogNote, PartitionEnds } from './log.js';
+import { RecentEntries } from './recent.js';
 import { loadPartition, partitionCountOf, type Partition } from './open.js';
 
 export interface LogOptions {
@@ -18,10 +19,15 @@ export interface LogFolderOptions extends LogOptions {
   writeBufferBytes?: number | undefined;
 }
 
-/** Values of at least this size go to blob files, which compaction doesn't rewrite. */
+/**
+ * Values of at least this size go to blob files, which compaction doesn't rewrite. With batches of 5.5 KB in 8
+ * partitions 2.0 bytes are written per byte taken, against 5 (and more as the log grows) when they are in the tables;
+ * a trim frees their space at the next table, too.
+ */
 const blobBytesMin = 1024;
 /** Each open table holds its index and filter in memory; log reads are sequential, so few need be open. */
 const openFilesMax = 64;
+const recentBytesMax = 16 * 1024 * 1024;
 const pageEntriesMax = 128;
 const pageBytesMax = 1024 * 1024;
 const retryMsMin = 100;
@@ -32,7 +38,7 @@ export async function openLog({ path, writeBufferBytes, ...options }: LogFolderO
   const store = await openRocksDb({
     path,
     purpose: 'data folder',
-    writeBufferBytes: writeBufferBytes ?? 64 * 1024 * 1024,
+    writeBufferBytes: writeBufferBytes ?? 32 * 1024 * 1024,
     blobBytesMin,
     openFilesMax,
   });
@@ -57,6 +63,7 @@ export async function logOver(store: OrderedStore, { partitions, logger, clock }
 class RocksDbLog implements Log {
   private writing: Promise<unknown> = Promise.resolve();
   private readonly grown: Signal[];
+  private readonly recent: RecentEntries;
   private readonly closing = new AbortController();
   private closed: Promise<void> | undefined;
 
@@ -67,6 +74,7 @@ class RocksDbLog implements Log {
     private readonly clock: Clock,
   ) {
     this.grown = partitions.map(() => new Signal());
+    this.recent = new RecentEntries(partitions.length, recentBytesMax);
   }
 
   get partitionCount(): number {
@@ -84,19 +92,22 @@ class RocksDbLog implements Log {
   private async appendNext(entries: readonly LogAppend[], notes: readonly LogNote[]): Promise<number[]> {
     const next = this.partitions.map((partition) => partition.next);
     const lastTimeUs = this.partitions.map((partition) => partition.lastReceiveTimeUs);
-    const offsets: number[] = [];
+    const appended: LogEntry[] = [];
     const operations: StoreOperation[] = [];
+    // One copy of all batches: what came from sockets are views into larger buffers, which are let go here.
+    let at = 0;
+    const values = Buffer.allocUnsafeSlow(
+      entries.reduce((sum, { bytes }) => sum + keys.valueBytes(bytes), 0),
+    );
     for (const { partition, receiveTimeUs, bytes } of entries) {
       this.checkPartition(partition);
       const offset = next[partition]++;
       // The wall clock may step back; receive times of a partition don't, so that a time can be searched for.
       lastTimeUs[partition] = Math.max(lastTimeUs[partition], receiveTimeUs);
-      offsets.push(offset);
-      operations.push({
-        type: 'put',
-        key: keys.entryKey(partition, offset),
-        value: keys.entryValue(lastTimeUs[partition], bytes),
-      });
+      const value = keys.writeValue(values, at, lastTimeUs[partition], bytes);
+      at += value.length;
+      operations.push({ type: 'put', key: keys.entryKey(partition, offset), value });
+      appended.push(toEntry(partition, offset, value));
     }
     for (const { key, value } of notes) operations.push({ type: 'put', key: keys.noteKey(key), value });
     await this.store.write(operations);
@@ -110,7 +121,8 @@ class RocksDbLog implements Log {
       partition.durableNext = partition.next;
       this.grown[i].set();
     }
-    return offsets;
+    this.recent.add(appended);
+    return appended.map(({ offset }) => offset);
   }
 
   async *read(partition: number, offset: number, options: { limit?: number } = {}): AsyncIterable<LogEntry> {
@@ -170,7 +182,7 @@ class RocksDbLog implements Log {
         await this.grown[partition].wait(signal).catch(() => undefined); // the loop looks at the signal
         continue;
       }
-      for await (const page of this.pages(partition, from, state.durableNext)) {
+      for await (const page of this.newPages(partition, from, state.durableNext)) {
         for (const entry of page) {
           if (signal.aborted) return;
           yield entry;
@@ -248,6 +260,12 @@ class RocksDbLog implements Log {
         await this.clock.sleep(backOffMs, this.closing.signal).catch(() => undefined);
       }
     }
+  }
+
+  private async *newPages(partition: number, from: number, to: number): AsyncIterable<LogEntry[]> {
+    const recent = this.recent.from(partition, from);
+    if (recent.length > 0) yield recent;
+    else yield* this.pages(partition, from, to, pageEntriesMax);
   }
 
   /**

@@ -28,7 +28,8 @@ export async function openBuffer(options: BufferOptions): Promise<GatewayBuffer>
     path: options.path,
     purpose: 'buffer folder',
     writeBufferBytes: options.writeBufferBytes,
-    openFilesMax: 64,
+    openFilesMax: 32,
+    blockCache: false,
   });
   return openBufferOn(store, options);
 }

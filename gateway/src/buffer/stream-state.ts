@@ -52,7 +52,6 @@ export class StreamState {
   newlyHeld(held: RangeSet): [number, number][] {
     const found: [number, number][] = [];
     for (const [first, last] of held) {
-      if (first >= this.durableNext) break;
       found.push(...this.done.holes(first, Math.min(last, this.durableNext - 1)));
     }
     return found;

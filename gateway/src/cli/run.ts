@@ -27,7 +27,7 @@ export async function run(
   }
 }
 
-export function progressLine(progress: RunProgress): string {
+function progressLine(progress: RunProgress): string {
   const share = progress.readShare === undefined ? '' : ` (${Math.floor(100 * progress.readShare)} %)`;
   const link = progress.connected ? '' : `; ${progress.trouble}`;
   return (
@@ -37,7 +37,7 @@ export function progressLine(progress: RunProgress): string {
   );
 }
 
-export function summaryLine(done: RunProgress): string {
+function summaryLine(done: RunProgress): string {
   const perRecord = done.records > 0 ? ` (${(done.bytes / done.records).toFixed(2)} bytes a record)` : '';
   const malformed = done.malformed > 0 ? `, ${count(done.malformed, 'malformed line')} left out` : '';
   return (

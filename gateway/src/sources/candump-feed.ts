@@ -49,11 +49,12 @@ export class CandumpFeed extends Feed {
     return 'empty';
   }
 
-  override takeUnfinished(window: LineWindow, batcher: Batcher): FeedStop {
+  protected override takeLast(window: LineWindow, batcher: Batcher): FeedStop {
     const { parser, columns } = this;
     parser.dueUs = this.dueUs;
     const result = parser.parseUnterminated(window.bytes, window.at, window.end, columns);
     if (result !== lineResult.ok) return this.stop(result, window, 'truncated last line: ');
+    window.at = window.end;
     this.accept(parser.timeUs);
     batcher.recordAdded(columns.dataBytes + parser.verbatimBytes);
     return 'empty';

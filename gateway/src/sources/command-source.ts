@@ -4,7 +4,7 @@ import type { Clock } from '@fleetlog/shared/util';
 import { Batcher } from '../batch/batcher.js';
 import type { BatchLimits } from '../batch/limits.js';
 import { CommandProcess } from './command-process.js';
-import type { Feed } from './feed.js';
+import type { Feed, FeedStop } from './feed.js';
 import { LineWindow } from './line-window.js';
 import { MalformedReports } from './malformed-reports.js';
 import { TICK_MS } from './pacer.js';
@@ -132,25 +132,21 @@ class CommandRun {
     const { batcher, feed, window } = this;
     for (;;) {
       const stop = feed.take(window, batcher);
-      this.count();
+      await this.stopped(stop);
       if (stop === 'empty') return;
-      if (stop === 'malformed') this.reports.report(feed.lineNumber, feed.reason);
-      if (stop === 'seal' || batcher.full) await batcher.seal();
     }
   }
 
   private async takeUnfinished(): Promise<void> {
     const { batcher, feed, window } = this;
-    if (!window.skipping) {
-      let stop = feed.takeUnfinished(window, batcher);
-      if (stop === 'seal') {
-        await batcher.seal();
-        stop = feed.takeUnfinished(window, batcher);
-      }
-      if (stop === 'malformed') this.reports.report(feed.lineNumber, feed.reason);
-    }
-    window.finish();
-    await this.takeLines();
+    while (window.unfinished) await this.stopped(feed.takeUnfinished(window, batcher));
+  }
+
+  private async stopped(stop: FeedStop): Promise<void> {
+    const { batcher, feed } = this;
+    this.count();
+    if (stop === 'malformed') this.reports.report(feed.lineNumber, feed.reason);
+    if (stop === 'seal' || batcher.full) await batcher.seal();
   }
 
   private count(): void {

@@ -63,8 +63,19 @@ export abstract class Feed {
   /** Looks at the first lines of a recording before any is taken. */
   abstract lookAhead(window: LineWindow): void;
   protected abstract takeLines(window: LineWindow, batcher: Batcher): FeedStop;
-  /** Takes the line without a line feed at the stream's end: `empty` where that was a record. */
-  abstract takeUnfinished(window: LineWindow, batcher: Batcher): FeedStop;
+  /** At the stream's end, when all whole lines are taken: takes the line without a line feed, or passes over it. */
+  takeUnfinished(window: LineWindow, batcher: Batcher): FeedStop {
+    if (window.skipping) {
+      window.finish();
+      return this.take(window, batcher);
+    }
+    const stop = this.takeLast(window, batcher);
+    if (window.at === window.end) window.finish();
+    return stop;
+  }
+
+  /** Takes `[window.at, window.end)`, which has no line feed. */
+  protected abstract takeLast(window: LineWindow, batcher: Batcher): FeedStop;
   abstract encode(): EncodedPayload;
 
   state(): FeedState {

@@ -156,15 +156,9 @@ class FileRun {
 
   private take(): FeedStop {
     const { feed, window, batcher } = this;
-    if (!this.readToEnd || window.skipped || window.at < window.linesEnd) return feed.take(window, batcher);
-    if (!window.unfinished) return 'empty';
-    if (window.skipping) {
-      window.finish();
-      return feed.take(window, batcher);
-    }
-    const stop = feed.takeUnfinished(window, batcher);
-    if (stop === 'empty' || stop === 'malformed') window.finish();
-    return stop;
+    const wholeLines = window.skipped || window.at < window.linesEnd;
+    const atLast = this.readToEnd && !wholeLines && window.unfinished;
+    return atLast ? feed.takeUnfinished(window, batcher) : feed.take(window, batcher);
   }
 
   private async fill(): Promise<void> {

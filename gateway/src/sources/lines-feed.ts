@@ -44,7 +44,7 @@ export class LinesFeed extends Feed {
     return 'empty';
   }
 
-  override takeUnfinished(window: LineWindow, batcher: Batcher): FeedStop {
+  protected override takeLast(window: LineWindow, batcher: Batcher): FeedStop {
     return this.takeLine(window, window.end, batcher);
   }
 

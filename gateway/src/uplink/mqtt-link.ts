@@ -59,6 +59,7 @@ class MqttLink implements Link {
   private readonly end_ = Promise.withResolvers<string>();
   private readonly ready_ = Promise.withResolvers<undefined>();
   private reason: string | undefined;
+  private readonly unconfirmed = new Set<number>();
 
   constructor(private readonly client: MqttClient) {
     client.on('error', (error) => (this.error = error));
@@ -91,9 +92,12 @@ class MqttLink implements Link {
       if (!this.client.connected) return reject(new FleetlogError('FLEETLOG_INTERRUPTED', 'Not connected.'));
       const { retain = false } = options;
       this.client.publish(topic, asBuffer(payload), { qos: 1, retain }, (error) => {
+        this.unconfirmed.delete(id);
         if (error) reject(error);
         else resolve();
       });
+      const id = this.client.getLastMessageId();
+      this.unconfirmed.add(id);
     });
   }
 
@@ -107,8 +111,10 @@ class MqttLink implements Link {
   }
 
   async end(): Promise<void> {
-    if (this.client.connected) await this.client.endAsync();
-    else this.drop('ended');
+    if (!this.client.connected) return this.drop('ended');
+    // mqtt.js would wait for all confirmations, and without a goodbye the broker publishes the outdated last will.
+    for (const id of this.unconfirmed) this.client.removeOutgoingMessage(id);
+    await this.client.endAsync();
   }
 
   drop(reason: string): void {

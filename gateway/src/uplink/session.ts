@@ -185,7 +185,7 @@ export class Session {
     this.link.publish(topics.up(this.options.gateway, stream), bytes).then(
       () => {
         this.lifeMs = this.nowMs();
-        this.window.accepted(stream, sequence, this.lifeMs);
+        this.window.confirmed(stream, sequence, this.lifeMs);
       },
       () => undefined, // the connection is at its end, and `closed` says why
     );
@@ -223,8 +223,9 @@ export class Session {
   }
 
   /**
-   * A slow link still moves bytes or brings confirmations. One on which nothing at all moves is dead, whatever the
-   * operating system says; and where the broker answers and the cloud never does, a new connection may help as well.
+   * A slow link still moves bytes or brings confirmations. One that owes a confirmation and on which nothing moves at
+   * all is dead, whatever the operating system says. Where the broker confirms and the cloud never acknowledges, a new
+   * connection may help as well.
    */
   private dropIfHalfOpen(): void {
     const nowMs = this.nowMs();
@@ -234,8 +235,11 @@ export class Session {
     }
     if (this.window.batches === 0) return;
     const { ackTimeoutMs } = this.options;
-    if (nowMs - this.lifeMs > 2 * ackTimeoutMs) this.link.drop('nothing moves on the connection');
-    else if (nowMs - this.ackMs > 6 * ackTimeoutMs) this.link.drop('the cloud acknowledges nothing');
+    if (this.window.unconfirmed > 0 && nowMs - this.lifeMs > 2 * ackTimeoutMs) {
+      this.link.drop('nothing moves on the connection');
+    } else if (nowMs - this.ackMs > 6 * ackTimeoutMs) {
+      this.link.drop('the cloud acknowledges nothing');
+    }
   }
 
   private nowMs(): number {

@@ -15,6 +15,8 @@ export interface UplinkOptions extends SessionOptions {
   protocol: '3.1.1' | '5';
   keepAliveMs: number;
   connectTimeoutMs: number;
+  /** Longest wait between two attempts to connect. */
+  reconnectMsMax: number;
   /** Of this software, for the status message. */
   version: string;
 }
@@ -67,7 +69,7 @@ export class Uplink {
     private readonly parts: UplinkParts,
   ) {
     this.status = new StatusReporter(options.gateway, options.version, parts.buffer, parts.clock);
-    this.backOff = new BackOff(parts.random);
+    this.backOff = new BackOff(parts.random, undefined, options.reconnectMsMax);
   }
 
   get state(): UplinkState {

@@ -9,7 +9,7 @@ interface InFlight {
   bytes: number;
   sentMs: number;
   /** When the broker said that it has it; the wait for the log's acknowledgement counts from here. */
-  acceptedMs: number | undefined;
+  confirmedMs: number | undefined;
 }
 
 /** Batches sent and not yet acknowledged by the cloud, limited in number and bytes. */
@@ -17,6 +17,8 @@ export class Window {
   private readonly inFlight = new Map<string, Map<number, InFlight>>();
   batches = 0;
   bytes = 0;
+  /** Batches that the broker hasn't confirmed. */
+  unconfirmed = 0;
 
   constructor(private readonly limits: WindowLimits) {}
 
@@ -36,14 +38,17 @@ export class Window {
   add(stream: string, sequence: number, bytes: number, nowMs: number): void {
     let batches = this.inFlight.get(stream);
     if (!batches) this.inFlight.set(stream, (batches = new Map()));
-    batches.set(sequence, { bytes, sentMs: nowMs, acceptedMs: undefined });
+    batches.set(sequence, { bytes, sentMs: nowMs, confirmedMs: undefined });
     this.batches++;
     this.bytes += bytes;
+    this.unconfirmed++;
   }
 
-  accepted(stream: string, sequence: number, nowMs: number): void {
+  confirmed(stream: string, sequence: number, nowMs: number): void {
     const batch = this.inFlight.get(stream)?.get(sequence);
-    if (batch) batch.acceptedMs = nowMs;
+    if (!batch || batch.confirmedMs !== undefined) return;
+    batch.confirmedMs = nowMs;
+    this.unconfirmed--;
   }
 
   remove(stream: string, sequence: number): boolean {
@@ -52,6 +57,7 @@ export class Window {
     this.inFlight.get(stream)?.delete(sequence);
     this.batches--;
     this.bytes -= batch.bytes;
+    if (batch.confirmedMs === undefined) this.unconfirmed--;
     return true;
   }
 
@@ -71,8 +77,8 @@ export class Window {
   expire(timeoutMs: number, nowMs: number): { stream: string; sequence: number }[] {
     const expired: { stream: string; sequence: number }[] = [];
     for (const [stream, batches] of this.inFlight) {
-      for (const [sequence, { sentMs, acceptedMs }] of batches) {
-        const waitedMs = acceptedMs === undefined ? (nowMs - sentMs) / 4 : nowMs - acceptedMs;
+      for (const [sequence, { sentMs, confirmedMs }] of batches) {
+        const waitedMs = confirmedMs === undefined ? (nowMs - sentMs) / 4 : nowMs - confirmedMs;
         if (waitedMs >= timeoutMs) expired.push({ stream, sequence });
       }
     }

@@ -36,11 +36,15 @@ export const describeFaults = (counts: FaultCounts): string =>
     .join(', ');
 
 type Kind = 'gatewayKill' | 'cloudKill' | 'cut' | 'tear' | 'reset' | 'halfOpen';
+/** As often as each is named. */
 const kinds: readonly Kind[] = [
   'gatewayKill',
   'gatewayKill',
+  'gatewayKill',
+  'cloudKill',
   'cloudKill',
   'cut',
+  'tear',
   'tear',
   'reset',
   'halfOpen',
@@ -50,7 +54,7 @@ const LONG_SILENCE_MS = 30_000;
 
 /** What goes wrong in a round, drawn from its generator. */
 export class Faults {
-  readonly counts: FaultCounts = noFaults();
+  private readonly struck: FaultCounts = noFaults();
 
   constructor(
     private readonly prng: Prng,
@@ -59,7 +63,12 @@ export class Faults {
     private readonly gateways: readonly Gateway[],
   ) {}
 
-  /** Lets things go wrong for about `forMs`; when it resolves cloud and network are whole again. */
+  /** What went wrong until now. */
+  get counts(): FaultCounts {
+    return { ...this.struck, ...this.proxy.counts };
+  }
+
+  /** Lets things go wrong for about `forMs`; when it resolves cloud and connections are whole again. */
   async strike(forMs: number, longSilence: boolean): Promise<void> {
     const { prng, proxy } = this;
     proxy.rates.dropAck = prng.between(0, 0.6);
@@ -71,33 +80,42 @@ export class Faults {
     const silenceMs = longSilence ? performance.now() + prng.between(0.1, 0.7) * forMs : Infinity;
     let silent = false;
     while (performance.now() < untilMs) {
-      await sleep(prng.between(50, 900));
+      await sleep(prng.between(50, 1200));
       if (!silent && performance.now() > silenceMs) {
         silent = true;
-        this.counts.longHalfOpens++;
+        this.struck.longHalfOpens++;
         await this.halfOpen(LONG_SILENCE_MS);
       } else {
         await this.one(kinds[prng.below(kinds.length)]);
       }
     }
-    Object.assign(this.counts, proxy.counts);
+    // What is left is still repeated and reordered on its way, but losses would cost time-outs.
+    Object.assign(proxy.rates, { dropAck: proxy.rates.dropAck / 3, loseBatch: 0 });
+    proxy.latencyMs = 0;
+    this.mustRun();
+  }
+
+  /** A cloud that ended by itself mustn't be covered up by a kill. */
+  private mustRun(): void {
+    const { command } = this.cloud;
+    if (!command.running) throw new Error(`the cloud ended by itself with status ${command.exitStatus}`);
   }
 
   private async one(kind: Kind): Promise<void> {
-    const { prng, proxy, counts } = this;
+    const { prng, proxy, struck } = this;
     if (kind === 'gatewayKill') await this.killGateway();
     else if (kind === 'cloudKill') await this.killCloud();
     else if (kind === 'halfOpen') {
-      counts.halfOpens++;
-      await this.halfOpen(prng.between(200, 3000));
+      struck.halfOpens++;
+      await this.halfOpen(prng.between(200, 2000));
     } else if (kind === 'cut') {
-      counts.cuts++;
+      struck.cuts++;
       proxy.cut();
     } else if (kind === 'tear') {
-      counts.tears++;
+      struck.tears++;
       proxy.tear();
     } else {
-      counts.resets++;
+      struck.resets++;
       proxy.reset();
     }
   }
@@ -107,14 +125,15 @@ export class Faults {
     if (running.length === 0) return;
     const { command } = running[this.prng.below(running.length)];
     await command.kill();
-    if (command.exitStatus === 0) return; // it was done a moment before
-    this.counts.gatewayKills++;
+    if (command.exitStatus !== null) return; // it ended by itself a moment before
+    this.struck.gatewayKills++;
     if (this.prng.chance(0.3)) await sleep(this.prng.between(0, 500));
     command.start();
   }
 
   private async killCloud(): Promise<void> {
-    this.counts.cloudKills++;
+    this.mustRun();
+    this.struck.cloudKills++;
     await this.cloud.command.kill();
     if (this.prng.chance(0.3)) await sleep(this.prng.between(0, 500));
     await this.cloud.start();

@@ -87,7 +87,7 @@ async function prepareGateways(options: RoundOptions, prng: Prng, port: number):
     gateways.push(
       await Gateway.prepare(id, join(folder, id), load, {
         url: `mqtt://127.0.0.1:${port}`,
-        uplink: uplinkOptions(prng),
+        uplink: uplinkOptions(prng, options.longSilence),
         batch: { linger: `${20 + prng.below(400)}ms`, records: 50 + prng.below(1500) },
         pace: ({ seconds }) => (seconds > 0 ? Math.max(0.01, seconds / transferSeconds) : 'max'),
       }),
@@ -96,13 +96,14 @@ async function prepareGateways(options: RoundOptions, prng: Prng, port: number):
   return gateways;
 }
 
-/** Mostly impatient ones, so that a round is short; sometimes as the product comes. */
-function uplinkOptions(prng: Prng): object {
-  if (prng.chance(0.1)) return {};
+/** Impatient, so that a round is short; in a round with a long silence also as the product comes. */
+function uplinkOptions(prng: Prng, asShipped: boolean): object {
+  if (asShipped && prng.chance(0.5)) return {};
   return {
-    ackTimeout: `${500 + prng.below(2000)}ms`,
+    ackTimeout: `${200 + prng.below(600)}ms`,
     keepAlive: `${1 + prng.below(5)}s`,
-    connectTimeout: `${500 + prng.below(2000)}ms`,
+    reconnect: `${300 + prng.below(1500)}ms`,
+    connectTimeout: `${300 + prng.below(1200)}ms`,
     window: { batches: [2, 8, 64][prng.below(3)], bytes: ['16KiB', '256KiB', '4MiB'][prng.below(3)] },
   };
 }

@@ -3,6 +3,7 @@ import { CAN_SFF_MASK, canonicalDlc, FRAME_DATA_BYTES_MAX, type CanFrames } from
 import type { SymbolReader } from './symbol-reader.js';
 import type { SymbolWriter } from './symbol-writer.js';
 import { readNumberUpTo, writeNumber } from './numbers.js';
+import { resized } from './resized.js';
 import { FORM, SMALL } from './tables.js';
 
 /*
@@ -104,11 +105,6 @@ function hashOf(id: number, bus: number, flags: number, dlc: number, length: num
   const rest = (flags << 24) | (bus << 16) | (dlc << 8) | length;
   const hash = Math.imul(id ^ Math.imul(rest, 0x85eb_ca6b), 0x9e37_79b1);
   return hash ^ (hash >>> 15);
-}
-
-function resized<T extends Int32Array | Uint32Array | Uint8Array>(from: T, to: T): T {
-  to.set(from);
-  return to;
 }
 
 /** Finds the channel of each frame: `channelOf[i]`. */

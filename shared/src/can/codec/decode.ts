@@ -1,11 +1,13 @@
 import { expectCodec, malformedPayload, overLimit } from '../../batch/payload.js';
+import { checkTimeSpan } from '../../batch/times.js';
 import { limits, type Batch } from '../../batch/types.js';
 import { CanFrames } from '../frames.js';
 import { ByteReader } from './byte-reader.js';
 import { Channels, readChannels } from './channels.js';
 import { readFacts } from './facts.js';
-import { LaneReader, Places } from './lanes.js';
-import { OrderModel, readOrder } from './order.js';
+import { LaneReader } from './lane-reader.js';
+import { Order } from './order.js';
+import { Places } from './places.js';
 import { SymbolReader } from './symbol-reader.js';
 import { TABLES } from './tables.js';
 import { Times } from './times.js';
@@ -14,7 +16,7 @@ import { Times } from './times.js';
 class Decoder {
   private readonly symbols = new SymbolReader(TABLES);
   private readonly channels = new Channels();
-  private readonly order = new OrderModel();
+  private readonly order = new Order();
   private readonly times = new Times();
   private readonly places = new Places();
   private readonly lanes = new LaneReader(this.symbols);
@@ -37,7 +39,7 @@ class Decoder {
     readChannels(symbols, channels, count, into.buses.length);
     if (this.channelOf.length < count) this.channelOf = new Int32Array(2 * count);
     const { channelOf } = this;
-    readOrder(symbols, this.order, channelOf, count, channels.count);
+    this.order.read(symbols, channelOf, count, channels.count);
     into.reserve(count, dataBytes);
     if (spread(channels, channelOf, count, into) !== dataBytes) {
       throw malformedPayload('its data are not as long as the header says');
@@ -52,20 +54,33 @@ class Decoder {
 
 /** Gives each frame what its channel says, counts the channels' frames, and returns the length of all data. */
 function spread(channels: Channels, channelOf: Int32Array, count: number, into: CanFrames): number {
-  const { id, bus, flags, dlc, length, frames } = channels;
-  const { id: ids, bus: buses, flags: allFlags, dlc: dlcs, dataStart } = into;
+  const { id, length, frames } = channels;
+  const { id: ids, dataStart } = into;
+  spreadColumn(channels.bus, channels.count, channelOf, count, into.bus);
+  spreadColumn(channels.flags, channels.count, channelOf, count, into.flags);
+  spreadColumn(channels.dlc, channels.count, channelOf, count, into.dlc);
   let end = 0;
   for (let i = 0; i < count; i++) {
     const channel = channelOf[i];
     ids[i] = id[channel];
-    buses[i] = bus[channel];
-    allFlags[i] = flags[channel];
-    dlcs[i] = dlc[channel];
     frames[channel]++;
     end += length[channel];
     dataStart[i + 1] = end;
   }
   return end;
+}
+
+function spreadColumn(
+  ofChannel: Uint8Array,
+  channels: number,
+  channelOf: Int32Array,
+  count: number,
+  into: Uint8Array,
+): void {
+  let different = 0;
+  for (let i = 1; i < channels; i++) different |= ofChannel[i] ^ ofChannel[0];
+  if (different === 0) into.fill(ofChannel[0], 0, count);
+  else for (let i = 0; i < count; i++) into[i] = ofChannel[channelOf[i]];
 }
 
 const decoder = new Decoder();
@@ -80,6 +95,7 @@ export function decodeCan(batch: Batch, into: CanFrames = new CanFrames()): CanF
   into.clear();
   try {
     decoder.decode(batch, into);
+    checkTimeSpan(batch.header, into);
   } catch (error) {
     into.clear();
     throw error;

@@ -4,7 +4,7 @@
  * A weight stands for a relative frequency: `weightValues[weight]`, steps of 2^(3/4). `normalize` turns the weights of
  * a table into frequencies of sum 2^FREQUENCY_BITS. Tables that no symbol uses have size 0.
  */
-export const FREQUENCY_BITS = 10;
+export const FREQUENCY_BITS = 9;
 export const FREQUENCY_SUM = 1 << FREQUENCY_BITS;
 /** Least state of the coder between two symbols; states are below 2^31. */
 export const STATE_MIN = 1 << 15;

@@ -1,5 +1,6 @@
 import { malformedPayload } from '../../batch/payload.js';
-import { numberSizes } from './scaled-symbols.js';
+import { resized } from './resized.js';
+import { SymbolColumns } from './symbol-columns.js';
 import type { SymbolReader } from './symbol-reader.js';
 import type { SymbolWriter } from './symbol-writer.js';
 
@@ -58,30 +59,36 @@ export function readNumberUpTo(input: SymbolReader, table: number, max: number):
 export const zigzag = (value: number): number => ((value << 1) ^ (value >> 31)) >>> 0;
 export const unzigzag = (value: number): number => (value >>> 1) ^ -(value & 1);
 
-/** A column of zigzag numbers on its way to or from symbols. Reused from column to column. */
-export class NumberColumn {
-  values = new Int32Array(1024);
-  private symbols = new Uint8Array(1024);
+/** Columns of signed numbers, one after the other, on their way to or from symbols. Reused from batch to batch. */
+export class NumberColumns {
+  values = new Int32Array(4096);
+  private readonly columns = new SymbolColumns();
 
-  reserve(count: number): void {
-    if (count <= this.values.length) return;
-    this.values = new Int32Array(2 * count);
-    this.symbols = new Uint8Array(2 * count);
+  clear(): void {
+    this.columns.clear();
   }
 
-  /** Writes the first `count` of `values` (signed). */
-  write(out: SymbolWriter, tables: Uint8Array, count: number): void {
-    const { values, symbols } = this;
+  /** Appends a column; returns where its numbers are, or go to, in `values`. */
+  add(length: number): number {
+    const start = this.columns.add(length);
+    const { count } = this.columns;
+    if (count > this.values.length) this.values = resized(this.values, new Int32Array(2 * count));
+    return start;
+  }
+
+  write(out: SymbolWriter, tables: Uint8Array): void {
+    const { values } = this;
+    const { symbols, count } = this.columns;
     for (let i = 0; i < count; i++) symbols[i] = symbolOf(zigzag(values[i]));
-    out.scaled(tables, numberSizes, symbols, count);
+    this.columns.write(out, tables);
+    out.reserve(3 * count);
     for (let i = 0; i < count; i++) if (symbols[i] >= 4) writeRest(out, symbols[i], zigzag(values[i]));
   }
 
-  /** Reads `count` numbers into `values`. */
-  read(input: SymbolReader, tables: Uint8Array, count: number): void {
-    this.reserve(count);
-    const { values, symbols } = this;
-    input.scaled(tables, numberSizes, symbols, count);
+  read(input: SymbolReader, tables: Uint8Array): void {
+    this.columns.read(input, tables);
+    const { values } = this;
+    const { symbols, count } = this.columns;
     for (let i = 0; i < count; i++) {
       const symbol = symbols[i];
       values[i] = unzigzag(symbol < 4 ? symbol : readRest(input, symbol));

@@ -1,19 +1,12 @@
 /*
- * A scale follows the recent size of a column's values, in sixteenths; its binary length picks the table of the next
- * symbol. So quiet and noisy stretches, and quiet and noisy columns, don't spoil each other's tables, and nothing has to
- * be sent for it.
+ * A scale follows the recent size of a column's symbols, in eighths, and picks the table of the next symbol. So quiet and
+ * noisy stretches, and quiet and noisy columns, don't spoil each other's tables, and nothing has to be sent for it.
  *
- *   scale  = 64 before the first symbol of a column
- *   scale += (size(symbol) - scale) >> 2            ; arithmetic shift: rounds towards minus infinity
- *   table  = tables[binary length of scale]
+ *   scale  = 24 before the first symbol of a column
+ *   table  = tables[scale]                          ; tables.ts
+ *   scale += (8 * symbol - scale) >> 2              ; arithmetic shift: rounds towards minus infinity
  */
-export const SCALE_START = Number(process.env.S0 ?? 48);
-export const SCALE_SHIFT = Number(process.env.SH ?? 2);
-
-/** The size of each symbol of a number (numbers.ts): sixteen times the least number that it starts, 65520 at most. */
-export const numberSizes = Uint16Array.from({ length: 32 }, (_, symbol) =>
-  16*symbol,
-);
-
-/** The size of each rank. */
-export const rankSizes = Uint16Array.from({ length: 32 }, (_, rank) => 16 * rank);
+export const SCALE_START = 24;
+export const SCALE_SHIFT = 2;
+/** Symbols are below 32. */
+export const SCALES = 256;

@@ -13,7 +13,10 @@ import { SCALE_SHIFT, SCALE_START } from './scaled-symbols.js';
 /* Copies: V8 folds a module's own constants, not imported ones, and the loops below run for each symbol. */
 const SLOT_BITS = FREQUENCY_BITS;
 const SLOT_MASK = FREQUENCY_SUM - 1;
+const SYMBOL_MASK = SYMBOLS_MAX - 1;
+const FREQUENCY_MASK = 0x7ff;
 const LEAST = STATE_MIN;
+const SCALE = SCALE_START;
 const SHIFT = SCALE_SHIFT;
 
 /** Reads what a `SymbolWriter` wrote. Whatever the bytes, each call takes bounded time; the end is checked. */
@@ -25,15 +28,13 @@ export class SymbolReader {
   private other = 0;
   private readonly weights: Uint8Array;
   private readonly frequencies: Uint16Array;
-  private readonly starts: Uint16Array;
-  /** The symbol of each slot of each table. */
-  private readonly symbols: Uint8Array;
+  /** Of each slot of each table: symbol | its frequency << 5 | the slot's place among those of the symbol << 16. */
+  private readonly slots: Uint32Array;
 
   constructor(private readonly tables: number) {
     this.weights = new Uint8Array(tables * SYMBOLS_MAX);
     this.frequencies = new Uint16Array(tables * SYMBOLS_MAX);
-    this.starts = new Uint16Array(tables * SYMBOLS_MAX);
-    this.symbols = new Uint8Array(tables << FREQUENCY_BITS);
+    this.slots = new Uint32Array(tables << FREQUENCY_BITS);
   }
 
   /** Starts on coded bytes: reads the first states and the tables. */
@@ -60,13 +61,11 @@ export class SymbolReader {
 
   symbol(table: number): number {
     const { state } = this;
-    const slot = state & SLOT_MASK;
-    const symbol = this.symbols[(table << SLOT_BITS) | slot];
-    const cell = (table << 5) | symbol;
-    const next = Math.imul(this.frequencies[cell], state >>> SLOT_BITS) + slot - this.starts[cell];
+    const slot = this.slots[(table << SLOT_BITS) | (state & SLOT_MASK)];
+    const next = Math.imul((slot >>> 5) & FREQUENCY_MASK, state >>> SLOT_BITS) + (slot >>> 16);
     this.state = this.other;
     this.other = next < LEAST ? (next << 16) | this.nextWord() : next;
-    return symbol;
+    return slot & SYMBOL_MASK;
   }
 
   /** 1 to 15 plain bits. */
@@ -78,25 +77,27 @@ export class SymbolReader {
     return state & ((1 << count) - 1);
   }
 
-  /** A column of symbols whose tables follow its scale (scaled-symbols.ts). */
-  scaled(tables: Uint8Array, sizes: Uint16Array, into: Uint8Array, count: number): void {
-    const { words, length, frequencies, starts, symbols } = this;
+  /** Columns of symbols, one after the other, whose tables follow the scale of each (scaled-symbols.ts). */
+  scaled(tables: Uint8Array, into: Uint8Array, lengths: Int32Array, columns: number): void {
+    const { words, length, slots } = this;
     let { at, state, other } = this;
-    let scale = SCALE_START;
-    for (let i = 0; i < count; i++) {
-      const table = tables[scale >> 2];
-      const slot = state & SLOT_MASK;
-      const symbol = symbols[(table << SLOT_BITS) | slot];
-      const cell = (table << 5) | symbol;
-      let next = Math.imul(frequencies[cell], state >>> SLOT_BITS) + slot - starts[cell];
-      if (next < LEAST) {
-        if (at === length) throw tooShort();
-        next = (next << 16) | words[at++];
+    let to = 0;
+    for (let column = 0; column < columns; column++) {
+      const end = to + lengths[column];
+      let scale = SCALE;
+      for (; to < end; to++) {
+        const slot = slots[(tables[scale] << SLOT_BITS) | (state & SLOT_MASK)];
+        let next = Math.imul((slot >>> 5) & FREQUENCY_MASK, state >>> SLOT_BITS) + (slot >>> 16);
+        if (next < LEAST) {
+          if (at === length) throw tooShort();
+          next = (next << 16) | words[at++];
+        }
+        state = other;
+        other = next;
+        const symbol = slot & SYMBOL_MASK;
+        into[to] = symbol;
+        scale += ((symbol << 3) - scale) >> SHIFT;
       }
-      state = other;
-      other = next;
-      into[i] = symbol;
-      scale += (sizes[symbol] - scale) >> SHIFT;
     }
     this.at = at;
     this.state = state;
@@ -116,24 +117,21 @@ export class SymbolReader {
   private readTable(table: number): void {
     const size = this.bits(SIZE_BITS);
     if (size > SYMBOLS_MAX) throw malformedPayload('a table is too large');
-    const { weights, frequencies, starts, symbols } = this;
+    const { weights, frequencies, slots } = this;
     const base = table * SYMBOLS_MAX;
     let any = 0;
     for (let i = base; i < base + size; i++) any |= weights[i] = this.bits(WEIGHT_BITS);
-    const slots = table << FREQUENCY_BITS;
+    let at = table << SLOT_BITS;
     if (any === 0) {
       // No symbol uses it; one that does all the same reads zeros at no cost.
-      symbols.fill(0, slots, slots + FREQUENCY_SUM);
-      frequencies[base] = FREQUENCY_SUM;
-      starts[base] = 0;
+      for (let place = 0; place < FREQUENCY_SUM; place++) slots[at++] = (FREQUENCY_SUM << 5) | (place << 16);
       return;
     }
     normalize(weights, base, size, frequencies);
-    let slot = slots;
     for (let symbol = 0; symbol < size; symbol++) {
-      starts[base + symbol] = slot - slots;
-      const end = slot + frequencies[base + symbol];
-      while (slot < end) symbols[slot++] = symbol;
+      const frequency = frequencies[base + symbol];
+      const slot = symbol | (frequency << 5);
+      for (let place = 0; place < frequency; place++) slots[at++] = slot | (place << 16);
     }
   }
 }

@@ -17,6 +17,7 @@ const ROOM_SHIFT = 31 - FREQUENCY_BITS;
 /* Copies: V8 folds a module's own constants, not imported ones, and the loops below run for each symbol. */
 const SUM = FREQUENCY_SUM;
 const SHIFT = SCALE_SHIFT;
+const SCALE = SCALE_START;
 
 /**
  * Collects symbols and plain bits in the order in which a `SymbolReader` reads them, then writes them at once: counts
@@ -75,17 +76,21 @@ export class SymbolWriter {
     this.operations[this.length++] = PLAIN | (count << 16) | value;
   }
 
-  /** A column of symbols whose tables follow its scale (scaled-symbols.ts). */
-  scaled(tables: Uint8Array, sizes: Uint16Array, symbols: Uint8Array, count: number): void {
+  /** Columns of symbols, one after the other, whose tables follow the scale of each (scaled-symbols.ts). */
+  scaled(tables: Uint8Array, symbols: Uint8Array, lengths: Int32Array, columns: number): void {
     const { operations, counts } = this;
     let { length } = this;
-    let scale = SCALE_START;
-    for (let i = 0; i < count; i++) {
-      const symbol = symbols[i];
-      const cell = (tables[scale >> 2] << 5) | symbol;
-      operations[length++] = cell;
-      counts[cell]++;
-      scale += (sizes[symbol] - scale) >> SHIFT;
+    let from = 0;
+    for (let column = 0; column < columns; column++) {
+      const end = from + lengths[column];
+      let scale = SCALE;
+      for (; from < end; from++) {
+        const symbol = symbols[from];
+        const cell = (tables[scale] << 5) | symbol;
+        operations[length++] = cell;
+        counts[cell]++;
+        scale += ((symbol << 3) - scale) >> SHIFT;
+      }
     }
     this.length = length;
   }

@@ -1,3 +1,5 @@
+import { SCALES } from './scaled-symbols.js';
+
 /**
  * Numbers of the frequency tables, by column. A column with several tables picks one by what is known already (its
  * context), so that each table sees symbols of one kind of distribution.
@@ -19,18 +21,20 @@ export const FOLLOWER = take(5);
 export const TICK = take(4);
 
 /*
- * Columns of similar things, whose contexts come from the recent size of their own values (scaled-symbols.ts). Each of
- * these lists names the table by the binary length of the scale.
+ * Columns whose contexts come from the recent size of their own symbols (scaled-symbols.ts): each list names the table
+ * by scale.
  */
+export const DEVIATION = scaled(40);
+export const CHANGES = scaled(4, 12, 24, 40);
+export const RANKS = scaled(4, 12);
 
-const E=(globalThis as any).process?.env; const P=(k:string,d:string)=>(E?.[k]??d).split(',').map(Number);
-function lut(bounds:number[]):number[]{ const o:number[]=[]; let t=0; for(let i=0;i<128;i++){ while(t<bounds.length&&i*4>=bounds[t])t++; o.push(t);} return o; }
-export const DEVIATION = scaled(lut(P('PD','56,76,96,116')));
-export const CHANGES = scaled(lut(P('PC','4,12,24,40,56,76,96,120')));
-export const RANKS = scaled(lut(P('PR','4,12,24,40')));
 export const TABLES = next;
 
-function scaled(offsets: number[]): Uint8Array {
-  const first = take(Math.max(...offsets) + 1);
-  return Uint8Array.from(offsets, (offset) => first + offset);
+/** Tables for the scales below the first bound, below the second, and so on, and for those from the last bound on. */
+function scaled(...bounds: number[]): Uint8Array {
+  const first = take(bounds.length + 1);
+  return Uint8Array.from(
+    { length: SCALES },
+    (_, scale) => first + bounds.filter((bound) => scale >= bound).length,
+  );
 }

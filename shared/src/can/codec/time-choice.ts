@@ -9,7 +9,7 @@ export function chooseUnit(offsetUs: Int32Array, count: number): number {
 
 /** Spacings that adapters and operating systems have: USB microframes of 125 µs, timers of 1 ms and more. */
 const GRIDS_US = [125, 250, 1000, 10_000];
-const SAMPLES = 256;
+const SAMPLES = 128;
 
 /**
  * The spacing (units) of the moments at which the source looks, 0 where times show none: the one that promises the
@@ -32,20 +32,23 @@ export function chooseGrid(offsetUs: Int32Array, count: number, unit: number): n
 
 function bitsWithout(offsetUs: Int32Array, samples: number, unit: number): number {
   let bits = 0;
-  for (let i = 1; i < samples; i++) bits += Math.log2(1 + Math.abs(offsetUs[i] - offsetUs[i - 1]) / unit);
+  for (let i = 1; i < samples; i++) bits += digits(Math.abs(offsetUs[i] - offsetUs[i - 1]) / unit);
   return bits;
 }
 
 function bitsWith(offsetUs: Int32Array, samples: number, grid: number): number {
+  const half = grid >> 1;
   let bits = 0;
   let ticksBefore = 0;
   for (let i = 1; i < samples; i++) {
     const difference = offsetUs[i] - offsetUs[i - 1];
-    const ticks = Math.round(difference / grid);
-    bits += 1 + Math.log2(1 + Math.abs(difference - ticks * grid));
+    const ticks = Math.floor((difference + half) / grid);
+    bits += 1 + digits(Math.abs(difference - ticks * grid));
     if (ticks === 0) continue;
     if (ticks !== ticksBefore) bits += 3;
     ticksBefore = ticks;
   }
   return bits;
 }
+
+const digits = (value: number): number => 32 - Math.clz32(value);

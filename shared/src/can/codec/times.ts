@@ -1,6 +1,6 @@
 import { malformedPayload } from '../../batch/payload.js';
 import { TIME_OFFSET_LIMIT_US } from '../frames.js';
-import { NumberColumn, readNumber, readNumberUpTo, unzigzag, writeNumber, zigzag } from './numbers.js';
+import { NumberColumns, readNumber, readNumberUpTo, unzigzag, writeNumber, zigzag } from './numbers.js';
 import type { SymbolReader } from './symbol-reader.js';
 import type { SymbolWriter } from './symbol-writer.js';
 import { DEVIATION, SMALL, TICK } from './tables.js';
@@ -31,7 +31,7 @@ const UNIT_MAX = 1_000_000;
 
 /** Writes and reads the time offsets of frames whose channels are known. Reused from batch to batch. */
 export class Times {
-  private readonly deviations = new NumberColumn();
+  private readonly deviations = new NumberColumns();
   /** Numbers of ticks from one burst to the next, the latest first. */
   private readonly recent = new Int32Array(RANKS);
   /** Of each channel: 1 where its latest frame came in the tick of the frame before it. */
@@ -47,7 +47,7 @@ export class Times {
     count: number,
     channels: number,
   ): void {
-    this.deviations.reserve(count);
+    this.deviations.clear();
     const unit = chooseUnit(offsetUs, count);
     const grid = chooseGrid(offsetUs, count, unit);
     out.reserve(10 * count + 8);
@@ -72,6 +72,7 @@ export class Times {
   }
 
   private writeDifferences(out: SymbolWriter, offsetUs: Int32Array, count: number, unit: number): void {
+    this.deviations.add(count);
     const { values } = this.deviations;
     let previous = 0;
     for (let i = 0; i < count; i++) {
@@ -80,11 +81,13 @@ export class Times {
       values[i] = (time - previous) | 0;
       previous = time;
     }
-    this.deviations.write(out, DEVIATION, count);
+    this.deviations.write(out, DEVIATION);
   }
 
   private readDifferences(input: SymbolReader, offsetUs: Int32Array, count: number, unit: number): void {
-    this.deviations.read(input, DEVIATION, count);
+    this.deviations.clear();
+    this.deviations.add(count);
+    this.deviations.read(input, DEVIATION);
     const { values } = this.deviations;
     let time = 0;
     for (let i = 0; i < count; i++) {
@@ -103,8 +106,9 @@ export class Times {
     grid: number,
   ): void {
     this.reset(channels);
-    const { recent, wasSame } = this;
-    const { values } = this.deviations;
+    const { recent, wasSame, deviations } = this;
+    deviations.add(count); // room for as many as there can be
+    const { values } = deviations;
     const half = grid >> 1;
     let starts = 0;
     let previous = 0;
@@ -139,7 +143,9 @@ export class Times {
       wasSame[channel] = same;
       previous = time;
     }
-    this.deviations.write(out, DEVIATION, starts);
+    deviations.clear();
+    deviations.add(starts);
+    deviations.write(out, DEVIATION);
   }
 
   private readTicks(
@@ -176,7 +182,9 @@ export class Times {
       isSame[i] = same;
       wasSame[channel] = same;
     }
-    this.deviations.read(input, DEVIATION, starts);
+    this.deviations.clear();
+    this.deviations.add(starts);
+    this.deviations.read(input, DEVIATION);
     const { values } = this.deviations;
     let time = 0;
     let anchor = 0;

@@ -1,0 +1,46 @@
+import type { LogEntry } from './log.js';
+
+/**
+ * The last entries of each partition, in memory: whoever follows the log closely, as the index does, reads nothing
+ * from disk. Bounded in bytes over all partitions; the oldest appends go first.
+ */
+export class RecentEntries {
+  private readonly byPartition: LogEntry[][];
+  /** Appends in order: what has to go when there is no room. */
+  private appends: { counts: Map<number, number>; bytes: number }[] = [];
+  private bytes = 0;
+
+  constructor(
+    partitionCount: number,
+    private readonly bytesMax: number,
+  ) {
+    this.byPartition = Array.from({ length: partitionCount }, () => []);
+  }
+
+  /** Takes the entries of one append. */
+  add(entries: readonly LogEntry[]): void {
+    const counts = new Map<number, number>();
+    let bytes = 0;
+    for (const entry of entries) {
+      this.byPartition[entry.partition].push(entry);
+      counts.set(entry.partition, (counts.get(entry.partition) ?? 0) + 1);
+      bytes += entry.bytes.length;
+    }
+    this.appends.push({ counts, bytes });
+    this.bytes += bytes;
+    let gone = 0;
+    while (this.bytes > this.bytesMax) {
+      const oldest = this.appends[gone++];
+      this.bytes -= oldest.bytes;
+      for (const [partition, count] of oldest.counts) this.byPartition[partition].splice(0, count);
+    }
+    this.appends.splice(0, gone);
+  }
+
+  /** Entries from `offset` on; empty where that one isn't in memory. */
+  from(partition: number, offset: number): LogEntry[] {
+    const entries = this.byPartition[partition];
+    if (entries.length === 0 || offset < entries[0].offset) return [];
+    return entries.slice(offset - entries[0].offset);
+  }
+}
