@@ -30,6 +30,9 @@ if (![seed, first, count].every((value) => Number.isSafeInteger(value) && value 
   process.exit(2);
 }
 
+// With us end the processes that we started.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
 /** The cloud's log grows over this many rounds, then a new one begins. */
 const ROUNDS_PER_CLOUD = 20;
 const LONG_SILENCE_PROBABILITY = 0.06;

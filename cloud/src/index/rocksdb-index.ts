@@ -31,7 +31,7 @@ const pageEntries = 256;
  * another log, the index is built anew. Errors: FLEETLOG_LOCKED, FLEETLOG_STORE…, as `openRocksDb`.
  */
 export async function openIndex({ path, ...options }: IndexOptions & { path: string }): Promise<Index> {
-  const store = await openRocksDb({ path, purpose: 'index folder', writeBufferBytes: 32 * 1024 * 1024 });
+  const store = await openRocksDb({ path, purpose: 'index folder', writeBufferBytes: 16 * 1024 * 1024 });
   try {
     return await indexOver(store, options);
   } catch (error) {

@@ -75,7 +75,7 @@ export class Faults {
     proxy.rates.loseBatch = prng.chance(0.5) ? prng.between(0, 0.1) : 0;
     proxy.rates.duplicate = prng.between(0, 0.4);
     proxy.rates.reorder = prng.between(0, 0.4);
-    proxy.latencyMs = prng.chance(0.5) ? prng.below(60) : 0;
+    proxy.latencyMs = prng.chance(0.5) ? prng.below(30) : 0;
     const untilMs = performance.now() + forMs;
     const silenceMs = longSilence ? performance.now() + prng.between(0.1, 0.7) * forMs : Infinity;
     let silent = false;

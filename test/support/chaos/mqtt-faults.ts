@@ -21,7 +21,7 @@ export interface MqttFaultCounts {
 }
 
 const protocol = { protocolVersion: 4 };
-const HOLD_MS_MAX = 400;
+const HOLD_MS_MAX = 150;
 
 /**
  * What a bad network with a bad broker does to the messages of one connection: sits between gateway and broker, reads

@@ -51,7 +51,10 @@ export class Command {
     this.child = child;
     child.stdout.setEncoding('utf8').on('data', (text: string) => this.note(text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => this.note(text));
+    const endWithUs = (): void => void child.kill('SIGKILL');
+    process.once('exit', endWithUs);
     this.exit = once(child, 'close').then(([status, signal]) => {
+      process.off('exit', endWithUs);
       this.note(`--- end: ${status ?? signal}\n`);
       return { status, signal } as Exit;
     });

@@ -88,7 +88,7 @@ async function prepareGateways(options: RoundOptions, prng: Prng, port: number):
       await Gateway.prepare(id, join(folder, id), load, {
         url: `mqtt://127.0.0.1:${port}`,
         uplink: uplinkOptions(prng, options.longSilence),
-        batch: { linger: `${20 + prng.below(400)}ms`, records: 50 + prng.below(1500) },
+        batch: { linger: `${20 + prng.below(400)}ms`, records: 200 + prng.below(1800) },
         pace: ({ seconds }) => (seconds > 0 ? Math.max(0.01, seconds / transferSeconds) : 'max'),
       }),
     );
@@ -104,6 +104,6 @@ function uplinkOptions(prng: Prng, asShipped: boolean): object {
     keepAlive: `${1 + prng.below(5)}s`,
     reconnect: `${300 + prng.below(1500)}ms`,
     connectTimeout: `${300 + prng.below(1200)}ms`,
-    window: { batches: [2, 8, 64][prng.below(3)], bytes: ['16KiB', '256KiB', '4MiB'][prng.below(3)] },
+    window: { batches: [4, 16, 64][prng.below(3)], bytes: ['16KiB', '256KiB', '4MiB'][prng.below(3)] },
   };
 }

@@ -83,6 +83,8 @@ function spreadColumn(
   else for (let i = 0; i < count; i++) into[i] = ofChannel[channelOf[i]];
 }
 
+/** Larger batches, which are rare, get arrays of their own, so that one of them doesn't hold memory for ever. */
+const FRAMES_KEPT = 65_536;
 const decoder = new Decoder();
 
 /**
@@ -94,7 +96,8 @@ export function decodeCan(batch: Batch, into: CanFrames = new CanFrames()): CanF
   expectCodec(batch, 'can-1');
   into.clear();
   try {
-    decoder.decode(batch, into);
+    const worker = batch.header.recordCount > FRAMES_KEPT ? new Decoder() : decoder;
+    worker.decode(batch, into);
     checkTimeSpan(batch.header, into);
   } catch (error) {
     into.clear();

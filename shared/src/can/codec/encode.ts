@@ -1,4 +1,5 @@
 import { overLimit } from '../../batch/payload.js';
+import { timeSpan } from '../../batch/times.js';
 import { limits, type EncodedPayload } from '../../batch/types.js';
 import type { CanFrames } from '../frames.js';
 import { Channels, sortIntoChannels, writeChannels } from './channels.js';
@@ -23,20 +24,14 @@ class Encoder {
   encode(frames: CanFrames): EncodedPayload {
     const { out, channels } = this;
     const { count } = frames;
-    if (this.channelOf.length < count) this.channelOf = new Int32Array(2 * count);
-    const { channelOf } = this;
-    let first = count === 0 ? 0 : frames.timeOffsetUs[0];
-    let last = first;
-    for (let i = 1; i < count; i++) {
-      const time = frames.timeOffsetUs[i];
-      if (time < first) first = time;
-      else if (time > last) last = time;
-    }
-    const { head, rawBytes: factsBytes } = writeFacts(frames, frames.baseTimeUs + first);
+    const { firstTimeUs, lastTimeUs } = timeSpan(frames);
+    const { head, rawBytes: factsBytes } = writeFacts(frames, firstTimeUs);
     const rawBytes = factsBytes + frames.dataBytes;
     if (count > limits.recordsMax) throw overLimit(`${count} frames`);
     if (rawBytes > limits.rawBytesMax) throw overLimit(`${rawBytes} bytes of data`);
 
+    if (this.channelOf.length < count) this.channelOf = new Int32Array(2 * count);
+    const { channelOf } = this;
     sortIntoChannels(frames, channels, channelOf);
     this.places.sort(channels, channelOf, frames.dataStart, count);
     out.clear();
@@ -52,12 +47,14 @@ class Encoder {
       payload,
       rawBytes,
       recordCount: count,
-      firstTimeUs: frames.baseTimeUs + first,
-      lastTimeUs: frames.baseTimeUs + last,
+      firstTimeUs,
+      lastTimeUs,
     };
   }
 }
 
+/** Larger batches, which are rare, get arrays of their own, so that one of them doesn't hold memory for ever. */
+const FRAMES_KEPT = 65_536;
 const encoder = new Encoder();
 
 /**
@@ -65,5 +62,5 @@ const encoder = new Encoder();
  * Errors: FLEETLOG_BATCH_LIMIT above `limits.recordsMax` frames or `limits.rawBytesMax` bytes of data.
  */
 export function encodeCan(frames: CanFrames): EncodedPayload {
-  return encoder.encode(frames);
+  return (frames.count > FRAMES_KEPT ? new Encoder() : encoder).encode(frames);
 }

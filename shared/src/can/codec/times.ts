@@ -1,9 +1,9 @@
 import { malformedPayload } from '../../batch/payload.js';
-import { TIME_OFFSET_LIMIT_US } from '../frames.js';
 import { NumberColumns, readNumber, readNumberUpTo, unzigzag, writeNumber, zigzag } from './numbers.js';
 import type { SymbolReader } from './symbol-reader.js';
 import type { SymbolWriter } from './symbol-writer.js';
 import { DEVIATION, SMALL, TICK } from './tables.js';
+import { TIME_OFFSET_LIMIT_US } from '../frames.js';
 import { chooseGrid, chooseUnit } from './time-choice.js';
 
 /*
@@ -92,7 +92,9 @@ export class Times {
     let time = 0;
     for (let i = 0; i < count; i++) {
       time = (time + values[i]) | 0;
-      storeTime(offsetUs, i, time * unit);
+      const timeUs = time * unit;
+      if (timeUs > LIMIT_US || timeUs < -LIMIT_US) throw tooFar();
+      offsetUs[i] = timeUs;
     }
   }
 
@@ -198,7 +200,9 @@ export class Times {
         time = expected + deviation;
         anchor = nextAnchor(expected, deviation);
       }
-      storeTime(offsetUs, i, time * unit);
+      const timeUs = time * unit;
+      if (timeUs > LIMIT_US || timeUs < -LIMIT_US) throw tooFar();
+      offsetUs[i] = timeUs;
     }
   }
 
@@ -220,9 +224,4 @@ function nextAnchor(expected: number, deviation: number): number {
   return expected + (deviation >= STRAY_MIN || deviation <= -STRAY_MIN ? deviation : deviation >> 1);
 }
 
-function storeTime(offsetUs: Int32Array, i: number, timeUs: number): void {
-  if (timeUs > LIMIT_US || timeUs < -LIMIT_US) {
-    throw malformedPayload('a time is too far from the base');
-  }
-  offsetUs[i] = timeUs;
-}
+const tooFar = (): Error => malformedPayload('a time is too far from the base');
