@@ -1,4 +1,4 @@
-import { decodeStatus, type GatewayStatus } from '@fleetlog/shared/topics';
+import { decodeStatus, encodeMessage, type GatewayStatus } from '@fleetlog/shared/topics';
 import type { Log, LogNote } from '../log/log.js';
 import type { GatewayPresence } from './fleet.js';
 import { announcedNote } from './held.js';
@@ -37,8 +37,8 @@ export class Presences {
    * Errors: FLEETLOG_MESSAGE_MALFORMED.
    */
   update(gateway: string, message: Uint8Array, nowUs: number): LogNote[] {
-    const status: GatewayStatus = decodeStatus(message);
     const presence = this.of(gateway);
+    const status = notBefore(decodeStatus(message), presence.status);
     presence.connected = status.connected;
     presence.lastSeenUs = nowUs;
     presence.status = status;
@@ -46,7 +46,7 @@ export class Presences {
     time.writeDoubleLE(nowUs);
     const { epoch } = status;
     return [
-      { key: `${statusPrefix}${gateway}`, value: Buffer.concat([time, message]) },
+      { key: `${statusPrefix}${gateway}`, value: Buffer.concat([time, encodeMessage(status)]) },
       ...Object.entries(status.streams).map(([stream, { next }]) =>
         announcedNote({ gateway, epoch, stream }, next),
       ),
@@ -65,4 +65,15 @@ export class Presences {
     }
     return presence;
   }
+}
+
+/** A last will was written when the connection began: what was announced since then still holds. */
+function notBefore(status: GatewayStatus, known: GatewayStatus | undefined): GatewayStatus {
+  if (known?.epoch !== status.epoch) return status;
+  const streams = { ...known.streams, ...status.streams };
+  for (const [stream, { first, next }] of Object.entries(known.streams)) {
+    const told = streams[stream];
+    streams[stream] = { ...told, first: Math.max(first, told.first), next: Math.max(next, told.next) };
+  }
+  return { ...status, streams };
 }
