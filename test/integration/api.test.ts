@@ -28,8 +28,9 @@ async function get(
   };
 }
 
+// oxlint-disable-next-line typescript/no-explicit-any -- the test asserts the shape
 const json = async (cloud: ServingCloud, path: string): Promise<any> =>
-  JSON.parse((await get(cloud, path)).body); // oxlint-disable-line typescript/no-explicit-any -- the test asserts the shape
+  JSON.parse((await get(cloud, path)).body);
 
 /** The head of an answer whose body nobody reads yet. */
 function head({ api }: ServingCloud, path: string): Promise<IncomingMessage> {

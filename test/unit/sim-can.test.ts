@@ -26,7 +26,9 @@ function linesOf(options: Partial<CanBusOptions> & { durationUs: number }): Line
     .trimEnd()
     .split('\n')
     .map((line) => {
-      const match = /^\((\d{10})\.(\d{6})\) can0 ([0-9A-F]{3}|[0-9A-F]{8})(?:#|##1)([0-9A-F]*|R\d?)$/.exec(line);
+      const match = /^\((\d{10})\.(\d{6})\) can0 ([0-9A-F]{3}|[0-9A-F]{8})(?:#|##1)([0-9A-F]*|R\d?)$/.exec(
+        line,
+      );
       assert.ok(match, line);
       return {
         timeUs: Number(match[1]) * 1e6 + Number(match[2]),

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FleetlogError } from '@fleetlog/shared/errors';
 
-/** Every process gets this long to end by itself; the whole demo has to be gone within 5 s. */
-const GRACE_MS = 3500;
+/** Every process gets this long to end by itself: gateways first, then the cloud, together within 5 s. */
+const GRACE_MS = 2200;
 
 export interface RunningProcess {
   name: string;

@@ -5,14 +5,7 @@ import type { SignalName } from './signals.js';
  * A signal's place in a frame: first bit counted from the first byte's most significant one (Motorola order), width,
  * physical value of one step, physical value of raw 0. Counts (`wrap`) start again from 0, the others are clamped.
  */
-export type Field = [
-  signal: SignalName,
-  bit: number,
-  bits: number,
-  factor: number,
-  offset: number,
-  wrap?: 'wrap',
-];
+type Field = [signal: SignalName, bit: number, bits: number, factor: number, offset: number, wrap?: 'wrap'];
 
 /** A frame that an ECU sends, in a cycle or (error frames) when something goes wrong. */
 export interface MessageSpec {

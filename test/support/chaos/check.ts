@@ -85,7 +85,7 @@ async function inGroups<T, R>(items: readonly T[], ask: (item: T) => Promise<R>)
 }
 
 /** Counts what differs, record by record; an empty score without complaints where both are equal byte for byte. */
-export function compare(name: string, input: Buffer, output: Buffer): Score {
+function compare(name: string, input: Buffer, output: Buffer): Score {
   const score = emptyScore();
   if (input.equals(output)) return score;
   const missing = new Map<string, number>();

@@ -55,6 +55,8 @@ const LONG_SILENCE_MS = 30_000;
 /** What goes wrong in a round, drawn from its generator. */
 export class Faults {
   private readonly struck: FaultCounts = noFaults();
+  /** A half-open link goes on while other things go wrong. */
+  private silence: Promise<void> | undefined;
 
   constructor(
     private readonly prng: Prng,
@@ -78,17 +80,16 @@ export class Faults {
     proxy.latencyMs = prng.chance(0.5) ? prng.below(30) : 0;
     const untilMs = performance.now() + forMs;
     const silenceMs = longSilence ? performance.now() + prng.between(0.1, 0.7) * forMs : Infinity;
-    let silent = false;
     while (performance.now() < untilMs) {
       await sleep(prng.between(50, 1200));
-      if (!silent && performance.now() > silenceMs) {
-        silent = true;
+      if (this.struck.longHalfOpens === 0 && performance.now() > silenceMs && !this.silence) {
         this.struck.longHalfOpens++;
-        await this.halfOpen(LONG_SILENCE_MS);
+        this.halfOpen(LONG_SILENCE_MS);
       } else {
         await this.one(kinds[prng.below(kinds.length)]);
       }
     }
+    await this.silence;
     // What is left is still repeated and reordered on its way, but losses would cost time-outs.
     Object.assign(proxy.rates, { dropAck: proxy.rates.dropAck / 3, loseBatch: 0 });
     proxy.latencyMs = 0;
@@ -106,8 +107,9 @@ export class Faults {
     if (kind === 'gatewayKill') await this.killGateway();
     else if (kind === 'cloudKill') await this.killCloud();
     else if (kind === 'halfOpen') {
+      if (this.silence) return;
       struck.halfOpens++;
-      await this.halfOpen(prng.between(200, 2000));
+      this.halfOpen(prng.between(200, 2000));
     } else if (kind === 'cut') {
       struck.cuts++;
       proxy.cut();
@@ -141,12 +143,15 @@ export class Faults {
   }
 
   /** Nothing moves for a while; then the link is there again, or it turns out to be dead. */
-  private async halfOpen(forMs: number): Promise<void> {
-    const { prng, proxy } = this;
+  private halfOpen(forMs: number): void {
+    const { proxy } = this;
+    const dead = this.prng.chance(0.5);
     proxy.halfOpen(true);
-    await sleep(forMs);
-    if (prng.chance(0.5)) proxy.reset();
-    proxy.halfOpen(false);
+    this.silence = sleep(forMs).then(() => {
+      if (dead) proxy.reset();
+      proxy.halfOpen(false);
+      this.silence = undefined;
+    });
   }
 }
 

@@ -42,7 +42,7 @@ const gpsLogs = [
   'ublox-zed-f9r',
 ];
 
-export async function hasRealData(): Promise<boolean> {
+async function hasRealData(): Promise<boolean> {
   return access(realDataFolder).then(
     () => true,
     () => false,
