@@ -5,6 +5,8 @@ import { connect } from 'node:net';
 import { isFleetlogError } from '@fleetlog/shared/errors';
 import { silentLogger } from '@fleetlog/shared/log';
 import { RangeSet, systemClock } from '@fleetlog/shared/util';
+import type { Static } from 'typebox';
+import type { GapsBody, GatewaysBody, StatusBody, StreamsBody } from '#cloud/api/schemas.js';
 import { startApi } from '#cloud/api/server.js';
 import type { LogEntry } from '#cloud/log/log.js';
 import { MemoryLog } from '../support/memory-log.js';
@@ -29,8 +31,13 @@ async function get(
 }
 
 // oxlint-disable-next-line typescript/no-explicit-any -- the test asserts the shape
-const json = async (cloud: ServingCloud, path: string): Promise<any> =>
-  JSON.parse((await get(cloud, path)).body);
+const json = async <T>(cloud: ServingCloud, path: string): Promise<T> =>
+  JSON.parse((await get(cloud, path)).body) as T;
+
+type Streams = Static<typeof StreamsBody>;
+type Gateways = Static<typeof GatewaysBody>;
+type Gaps = Static<typeof GapsBody>;
+type Status = Static<typeof StatusBody>;
 
 /** The head of an answer whose body nobody reads yet. */
 function head({ api }: ServingCloud, path: string): Promise<IncomingMessage> {
@@ -55,7 +62,7 @@ describe('HTTP API', () => {
     await using cloud = await serveCloud();
     for (const [sequence, bytes] of frameBatches(20, 10).entries()) {
       await append(cloud.log, [bytes]);
-      const { streams } = await json(cloud, '/v1/streams');
+      const { streams } = await json<Streams>(cloud, '/v1/streams');
       assert.equal(streams[0].batches, sequence + 1);
       assert.equal((await get(cloud, exportPath)).body.split('\n').length - 1, 10 * (sequence + 1));
     }
@@ -100,7 +107,7 @@ describe('HTTP API', () => {
       },
     ];
     cloud.fleet.sequences = [{ gateway, epoch, stream: 'can0', held: new RangeSet([[0, 2]]) }];
-    const { streams } = await json(cloud, '/v1/streams');
+    const { streams } = await json<Streams>(cloud, '/v1/streams');
     assert.equal(streams.length, 3);
     const [can] = streams;
     assert.deepEqual(
@@ -112,10 +119,10 @@ describe('HTTP API', () => {
     assert.equal(can.lastReceiveTime, '2017-07-14T02:40:00.000000Z');
     assert.equal(can.bytesPerRecord, can.bytes / 300);
     assert.ok(can.secondsSinceReceive > 1e6);
-    assert.equal((await json(cloud, '/v1/streams?gateway=van-1')).streams[0].stream, 'events');
-    assert.equal((await json(cloud, '/v1/streams?stream=gps0')).streams[0].kind, 'lines');
+    assert.equal((await json<Streams>(cloud, '/v1/streams?gateway=van-1')).streams[0].stream, 'events');
+    assert.equal((await json<Streams>(cloud, '/v1/streams?stream=gps0')).streams[0].kind, 'lines');
 
-    const { gateways } = await json(cloud, '/v1/gateways');
+    const { gateways } = await json<Gateways>(cloud, '/v1/gateways');
     assert.deepEqual(
       gateways.map(
         (row: { gateway: string; connected: boolean; streams: number; pendingBatches: number }) => [
@@ -137,9 +144,7 @@ describe('HTTP API', () => {
     await using cloud = await serveCloud();
     await append(cloud.log, [gapBatch(3, 4, 'buffer-full', { gateway, epoch })]);
     cloud.fleet.sequences = [{ gateway, epoch, stream: 'can0', held: new RangeSet([[0, 5]]) }];
-    const { gaps, batches, heldBatches, streams } = await json(
-      cloud,
-      `/v1/gaps?gateway=${gateway}&stream=can0`,
+    const { gaps, batches, heldBatches, streams } = await json<Gaps>(cloud, `/v1/gaps?gateway=${gateway}&stream=can0`,
     );
     assert.deepEqual(
       gaps.map((gap: { first: number; last: number; state: string; cause: string }) => [
@@ -239,9 +244,9 @@ describe('HTTP API', () => {
     const second = await get(cloud, exportPath);
     assert.equal(second.status, 503);
     assert.equal((JSON.parse(second.body) as { code: string }).code, 'FLEETLOG_BUSY');
-    assert.equal((await json(cloud, '/v1/status')).running.exports, 1);
+    assert.equal((await json<Status>(cloud, '/v1/status')).running.exports, 1);
     first.destroy();
-    await until('the slot is free', async () => (await json(cloud, '/v1/status')).running.exports === 0);
+    await until('the slot is free', async () => (await json<Status>(cloud, '/v1/status')).running.exports === 0);
     assert.equal((await get(cloud, `${exportPath}&to=1500000001`)).status, 200);
   });
 
@@ -271,7 +276,7 @@ describe('HTTP API', () => {
     await append(log, frameBatches(2000, 1000)); // 92 MB of text
     const slow = await head(cloud, exportPath);
     const runningIs = (count: number) => async (): Promise<boolean> =>
-      (await json(cloud, '/v1/status')).running.exports === count;
+      (await json<Status>(cloud, '/v1/status')).running.exports === count;
     await until('the idle client was dropped', runningIs(0));
     assert.ok(readUpTo < 1000, `read up to ${readUpTo}`);
     await assert.rejects(slow.resume().toArray(), { code: 'ECONNRESET' });
@@ -301,7 +306,7 @@ describe('HTTP API', () => {
       [`${gateway} gps0 after`, `${gateway} gps0 last`],
     );
     response.destroy();
-    await until('the tail has ended', async () => (await json(cloud, '/v1/status')).running.tails === 0);
+    await until('the tail has ended', async () => (await json<Status>(cloud, '/v1/status')).running.tails === 0);
   });
 
   it('tails all gateways from a moment on, as NDJSON', async () => {
@@ -356,7 +361,7 @@ describe('HTTP API', () => {
     await using cloud = await serveCloud();
     await append(cloud.log, frameBatches(2, 1));
     cloud.fleet.counters.refused['FLEETLOG_TOPIC'] = 3;
-    const status = await json(cloud, '/v1/status');
+    const status = await json<Status>(cloud, '/v1/status');
     assert.equal(status.version, '1.2.3');
     assert.deepEqual(status.ingest.refused, { FLEETLOG_TOPIC: 3 });
     assert.equal(
@@ -365,7 +370,7 @@ describe('HTTP API', () => {
     );
     assert.ok(status.rssBytes > 1e6 && status.uptimeSeconds > 0);
     assert.deepEqual(await json(cloud, '/v1/health'), { status: 'ok' });
-    const openapi = await json(cloud, '/v1/openapi.json');
+    const openapi = await json<{ paths: object }>(cloud, '/v1/openapi.json');
     assert.deepEqual(Object.keys(openapi.paths).sort(), [
       '/v1/export',
       '/v1/gaps',

@@ -144,13 +144,15 @@ describe('index', () => {
       },
     };
     await using index = await indexOver(store, options(log, { clock }));
+    await append(log, [canBatch([0], { sequence: 0 })]);
+    await index.caughtUp(soon());
     store.failWrite = new FleetlogError('FLEETLOG_STORE_FULL', 'No space left.');
-    await append(log, [canBatch([1, 2, 3], { sequence: 0 })]);
+    await append(log, [canBatch([1, 2, 3], { sequence: 1 })]);
     await index.caughtUp(soon());
     assert.equal(retries, 3);
     const summary = await index.stream('truck-17', 'can0');
-    assert.equal(summary?.batches, 1);
-    assert.equal(summary?.records, 3);
+    assert.equal(summary?.batches, 2);
+    assert.equal(summary?.records, 4);
   });
 
   it('leaves out what is no batch, counts it and goes on, also over a restart', async () => {

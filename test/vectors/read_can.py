@@ -1,4 +1,4 @@
-"""Reads `can-1`, as shared/src/can/format-can-1.md has it. Plain rather than fast."""
+"""Reads `can-1` (shared/src/can/format-can-1.md). Plain rather than fast."""
 
 FD = 0x08  # flag of CAN FD frames
 FD_LENGTHS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20, 24, 32, 48, 64]

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Reads the golden vectors of this folder and compares them with their JSON.
 
-A second reader of Fleetlog's batch format, written from shared/src/batch/format.md and
-shared/src/can/format-can-1.md alone: it shows that the format isn't tied to one program.
+A second reader of Fleetlog's batch format, which shared/src/batch/format.md and
+shared/src/can/format-can-1.md specify: it shows that the format isn't tied to one program.
 Needs: pip install cbor2 zstandard
 """
 

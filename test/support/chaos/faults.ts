@@ -79,16 +79,18 @@ export class Faults {
     proxy.rates.reorder = prng.between(0, 0.4);
     proxy.latencyMs = prng.chance(0.5) ? prng.below(30) : 0;
     const untilMs = performance.now() + forMs;
-    const silenceMs = longSilence ? performance.now() + prng.between(0.1, 0.7) * forMs : Infinity;
+    let silenceMs = longSilence ? performance.now() + prng.between(0.1, 0.7) * forMs : Infinity;
     while (performance.now() < untilMs) {
       await sleep(prng.between(50, 1200));
-      if (this.struck.longHalfOpens === 0 && performance.now() > silenceMs && !this.silence) {
-        this.struck.longHalfOpens++;
-        this.halfOpen(LONG_SILENCE_MS);
+      if (performance.now() > silenceMs && !this.silence) {
+        silenceMs = Infinity;
+        this.longSilence();
       } else {
         await this.one(kinds[prng.below(kinds.length)]);
       }
     }
+    await this.silence;
+    if (silenceMs < Infinity) this.longSilence(); // there was no moment for it before
     await this.silence;
     // What is left is still repeated and reordered on its way, but losses would cost time-outs.
     Object.assign(proxy.rates, { dropAck: proxy.rates.dropAck / 3, loseBatch: 0 });
@@ -140,6 +142,11 @@ export class Faults {
     if (this.prng.chance(0.3)) await sleep(this.prng.between(0, 500));
     await this.cloud.start();
     this.proxy.brokerPort = this.cloud.mqttPort;
+  }
+
+  private longSilence(): void {
+    this.struck.longHalfOpens++;
+    this.halfOpen(LONG_SILENCE_MS);
   }
 
   /** Nothing moves for a while; then the link is there again, or it turns out to be dead. */
