@@ -99,7 +99,8 @@ describe('the checker of exports', () => {
           ['g/gps0', lineCount(gps.bytes)],
         ]),
       );
-    assert.equal((await checkCloud(cloud({ recordCounts }), expectations)).complaints.length, 1);
+    const score = await checkCloud(cloud({ recordCounts }), expectations);
+    assert.deepEqual([score.complaints.length, score.duplicated], [1, 1]);
   });
 
   it('sees a stream that nobody sent', async () => {

@@ -5,8 +5,7 @@ import { connect } from 'node:net';
 import { isFleetlogError } from '@fleetlog/shared/errors';
 import { silentLogger } from '@fleetlog/shared/log';
 import { RangeSet, systemClock } from '@fleetlog/shared/util';
-import type { Static } from 'typebox';
-import type { GapsBody, GatewaysBody, StatusBody, StreamsBody } from '#cloud/api/schemas.js';
+import type { Gaps, Gateways, Status, Streams } from '#cloud/api/schemas.js';
 import { startApi } from '#cloud/api/server.js';
 import type { LogEntry } from '#cloud/log/log.js';
 import { MemoryLog } from '../support/memory-log.js';
@@ -33,11 +32,6 @@ async function get(
 // oxlint-disable-next-line typescript/no-explicit-any -- the test asserts the shape
 const json = async <T>(cloud: ServingCloud, path: string): Promise<T> =>
   JSON.parse((await get(cloud, path)).body) as T;
-
-type Streams = Static<typeof StreamsBody>;
-type Gateways = Static<typeof GatewaysBody>;
-type Gaps = Static<typeof GapsBody>;
-type Status = Static<typeof StatusBody>;
 
 /** The head of an answer whose body nobody reads yet. */
 function head({ api }: ServingCloud, path: string): Promise<IncomingMessage> {
@@ -118,20 +112,13 @@ describe('HTTP API', () => {
     assert.equal(can.lastTime, '2017-07-14T02:40:02.000099Z');
     assert.equal(can.lastReceiveTime, '2017-07-14T02:40:00.000000Z');
     assert.equal(can.bytesPerRecord, can.bytes / 300);
-    assert.ok(can.secondsSinceReceive > 1e6);
+    assert.ok((can.secondsSinceReceive ?? 0) > 1e6);
     assert.equal((await json<Streams>(cloud, '/v1/streams?gateway=van-1')).streams[0].stream, 'events');
     assert.equal((await json<Streams>(cloud, '/v1/streams?stream=gps0')).streams[0].kind, 'lines');
 
     const { gateways } = await json<Gateways>(cloud, '/v1/gateways');
     assert.deepEqual(
-      gateways.map(
-        (row: { gateway: string; connected: boolean; streams: number; pendingBatches: number }) => [
-          row.gateway,
-          row.connected,
-          row.streams,
-          row.pendingBatches,
-        ],
-      ),
+      gateways.map((row) => [row.gateway, row.connected, row.streams, row.pendingBatches]),
       [
         [gateway, true, 2, 6],
         ['van-1', false, 1, 0],
@@ -144,15 +131,12 @@ describe('HTTP API', () => {
     await using cloud = await serveCloud();
     await append(cloud.log, [gapBatch(3, 4, 'buffer-full', { gateway, epoch })]);
     cloud.fleet.sequences = [{ gateway, epoch, stream: 'can0', held: new RangeSet([[0, 5]]) }];
-    const { gaps, batches, heldBatches, streams } = await json<Gaps>(cloud, `/v1/gaps?gateway=${gateway}&stream=can0`,
+    const { gaps, batches, heldBatches, streams } = await json<Gaps>(
+      cloud,
+      `/v1/gaps?gateway=${gateway}&stream=can0`,
     );
     assert.deepEqual(
-      gaps.map((gap: { first: number; last: number; state: string; cause: string }) => [
-        gap.first,
-        gap.last,
-        gap.state,
-        gap.cause,
-      ]),
+      gaps.map((gap) => [gap.first, gap.last, gap.state, gap.cause]),
       [[3, 4, 'explained', 'buffer-full']],
     );
     assert.deepEqual(batches, { explained: 2, pending: 0, missing: 0 });
@@ -246,7 +230,10 @@ describe('HTTP API', () => {
     assert.equal((JSON.parse(second.body) as { code: string }).code, 'FLEETLOG_BUSY');
     assert.equal((await json<Status>(cloud, '/v1/status')).running.exports, 1);
     first.destroy();
-    await until('the slot is free', async () => (await json<Status>(cloud, '/v1/status')).running.exports === 0);
+    await until(
+      'the slot is free',
+      async () => (await json<Status>(cloud, '/v1/status')).running.exports === 0,
+    );
     assert.equal((await get(cloud, `${exportPath}&to=1500000001`)).status, 200);
   });
 
@@ -306,7 +293,10 @@ describe('HTTP API', () => {
       [`${gateway} gps0 after`, `${gateway} gps0 last`],
     );
     response.destroy();
-    await until('the tail has ended', async () => (await json<Status>(cloud, '/v1/status')).running.tails === 0);
+    await until(
+      'the tail has ended',
+      async () => (await json<Status>(cloud, '/v1/status')).running.tails === 0,
+    );
   });
 
   it('tails all gateways from a moment on, as NDJSON', async () => {
@@ -365,7 +355,7 @@ describe('HTTP API', () => {
     assert.equal(status.version, '1.2.3');
     assert.deepEqual(status.ingest.refused, { FLEETLOG_TOPIC: 3 });
     assert.equal(
-      status.log.partitions.reduce((sum: number, { next }: { next: number }) => sum + next, 0),
+      status.log.partitions.reduce((sum, { next }) => sum + next, 0),
       2,
     );
     assert.ok(status.rssBytes > 1e6 && status.uptimeSeconds > 0);

@@ -73,7 +73,7 @@ const anyFrames = fc
   .map(({ sorts, count, freshIds, steps, style: written, verbatim, seed }) => {
     const random = randomOf(seed);
     const frames = new CanFrames(4, 4);
-    frames.style = written;
+    frames.style = { ...written };
     for (const name of ['can0', 'vcan1', 'bus-ü', '', 'x'.repeat(60)]) frames.busIndex(name);
     const states = sorts.map(() => Uint8Array.from({ length: 64 }, () => 256 * random()));
     let timeUs = baseUs;
@@ -194,7 +194,8 @@ describe('can-1, read from hostile bytes', () => {
             payload = Buffer.concat([head, tail]);
           }
           for (const { at, bit, set } of changes) {
-            if (payload.length > 0) payload[at % payload.length] = set ?? payload[at % payload.length] ^ (1 << bit);
+            if (payload.length > 0)
+              payload[at % payload.length] = set ?? payload[at % payload.length] ^ (1 << bit);
           }
           decodesOrIsRefused({ header: batch.header, payload });
         },
@@ -222,7 +223,11 @@ describe('can-1, read from hostile bytes', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...corpus),
-        fc.oneof(fc.nat(5000), fc.nat(limits.recordsMax), fc.constantFrom(limits.recordsMax + 1, -1, 2 ** 40)),
+        fc.oneof(
+          fc.nat(5000),
+          fc.nat(limits.recordsMax),
+          fc.constantFrom(limits.recordsMax + 1, -1, 2 ** 40),
+        ),
         fc.oneof(fc.nat(50_000), fc.nat(limits.rawBytesMax), fc.constant(limits.rawBytesMax + 1)),
         fc.constantFrom('count', 'bytes', 'both'),
         (batch, recordCount, rawBytes, changed) => {

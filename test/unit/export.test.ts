@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { encodeSamples, Samples } from '@fleetlog/shared/batch';
 import { isFleetlogError } from '@fleetlog/shared/errors';
 import { silentLogger } from '@fleetlog/shared/log';
 import { systemClock } from '@fleetlog/shared/util';
@@ -7,6 +8,7 @@ import { exportRecords } from '#cloud/export/export.js';
 import { defaultFormat, formatFor, formats, type FormatName } from '#cloud/export/formats.js';
 import { MergeMemory } from '#cloud/export/merge-memory.js';
 import { openIndex, type Index } from '#cloud/index/index.js';
+import { seal } from '../support/batches.js';
 import { MemoryLog } from '../support/memory-log.js';
 import { append, canBatch, candumpBatches, eventBatch, gapBatch, lineBatch } from '../support/recorded.js';
 import { tempFolder } from '../support/temp-folder.js';
@@ -270,6 +272,52 @@ describe('export', () => {
       ]);
       assert.deepEqual(await rows('events'), [
         { time: '1970-01-01T00:00:00.000000Z', type: 'source.started', attributes: { reason: 'test' } },
+      ]);
+    });
+  });
+
+  it('tells what is special about a frame in NDJSON', async () => {
+    const lines = [
+      '(1.000000) can0 123#R5\n',
+      '(1.000001) can0 1F334455##5AA\n',
+      '(1.000002) vcan1 20000004#0001020304050607\n',
+      '(1.000003) can0 001#1122334455667788_A R\n',
+    ];
+    const batches = candumpBatches(Buffer.from(lines.join('')), { gateway, epoch: epochs[0] });
+    await indexed(batches, async (index, log) => {
+      const text = (await collect(index, log, { format: 'ndjson' })).toString();
+      const rows = text
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as object);
+      const time = (micros: number): string => `1970-01-01T00:00:01.00000${micros}Z`;
+      assert.deepEqual(rows, [
+        { time: time(0), bus: 'can0', id: '123', data: '', remote: true, dlc: 5 },
+        { time: time(1), bus: 'can0', id: '1F334455', data: 'AA', fd: true, brs: true },
+        { time: time(2), bus: 'vcan1', id: '20000004', data: '0001020304050607', error: true },
+        { time: time(3), bus: 'can0', id: '001', data: '1122334455667788', dlc: 10, direction: 'rx' },
+      ]);
+    });
+  });
+
+  it('tells samples by channel in NDJSON, whatever their type', async () => {
+    const samples = new Samples([
+      { name: 'ax', unit: 'm/s²', type: 'f64' },
+      { name: 'ticks "raw"', unit: '', type: 'u64' },
+    ]);
+    for (const value of [0.1, NaN]) {
+      const at = samples.append(baseUs + samples.count);
+      samples.columns[0][at] = value;
+      samples.columns[1][at] = 2n ** 64n - 1n;
+    }
+    const batch = seal(encodeSamples(samples), { gateway, stream: 'imu', epoch: epochs[0], sequence: 0 });
+    await indexed([batch], async (index, log) => {
+      const text = (await collect(index, log, { stream: 'imu', format: 'ndjson' })).toString();
+      const ticks = String(2n ** 64n - 1n);
+      assert.deepEqual(text.split('\n'), [
+        `{"time":"2017-07-14T02:40:00.000000Z","values":{"ax":0.1,"ticks \\"raw\\"":${ticks}}}`,
+        `{"time":"2017-07-14T02:40:00.000001Z","values":{"ax":null,"ticks \\"raw\\"":${ticks}}}`,
+        '',
       ]);
     });
   });

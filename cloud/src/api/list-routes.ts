@@ -1,15 +1,24 @@
 import type { FastifyInstance } from 'fastify';
-import type { Static } from 'typebox';
 import { isoMicros } from '../export/iso-time.js';
 import type { StreamFilter, StreamSummary } from '../index/index.js';
 import { pendingBatches, streamName } from './buffered.js';
 import { catchUp, type ApiContext } from './context.js';
 import { checkFilter } from './find-stream.js';
 import { gapReport, type GapRow } from './gap-report.js';
-import { ErrorBody, GapsBody, GatewaysBody, NoQuery, StreamQuery, StreamsBody } from './schemas.js';
+import {
+  ErrorBody,
+  GapsBody,
+  GatewaysBody,
+  NoQuery,
+  StreamQuery,
+  StreamsBody,
+  type Gaps,
+  type Gateways,
+  type Streams,
+} from './schemas.js';
 
-type GatewayRow = Static<typeof GatewaysBody>['gateways'][number];
-type StreamRow = Static<typeof StreamsBody>['streams'][number];
+type GatewayRow = Gateways['gateways'][number];
+type StreamRow = Streams['streams'][number];
 
 /** What there is: gateways, streams, gaps. */
 export function listRoutes(app: FastifyInstance, context: ApiContext): void {
@@ -136,7 +145,7 @@ const timesOf = ({ firstTimeUs, lastTimeUs }: StreamSummary): { firstTime?: stri
     ? {}
     : { firstTime: isoMicros(firstTimeUs), lastTime: isoMicros(lastTimeUs) };
 
-function gapRow({ record, ...row }: GapRow): Static<typeof GapsBody>['gaps'][number] {
+function gapRow({ record, ...row }: GapRow): Gaps['gaps'][number] {
   if (!record) return row;
   const { cause, detail, records, firstTimeUs, lastTimeUs } = record;
   return {

@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type, type Static } from 'typebox';
 import { formats } from '../export/formats.js';
 import { tailFormats } from './tail-format.js';
 
@@ -138,3 +138,8 @@ export const StatusBody = Type.Object({
 });
 
 export const HealthBody = Type.Object({ status: Type.Literal('ok') });
+
+export type Gateways = Static<typeof GatewaysBody>;
+export type Streams = Static<typeof StreamsBody>;
+export type Gaps = Static<typeof GapsBody>;
+export type Status = Static<typeof StatusBody>;

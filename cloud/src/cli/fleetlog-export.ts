@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
-import type { Static } from 'typebox';
 import { FleetlogError, isFleetlogError } from '@fleetlog/shared/errors';
-import type { StreamsBody } from '../api/schemas.js';
+import type { Streams } from '../api/schemas.js';
 import {
   contextOf,
   createSubcommand,
@@ -85,7 +84,7 @@ async function runExport(context: CliContext, { output, ...query }: ExportOption
 }
 
 async function emptyNote({ api }: CliContext, { gateway, stream }: ExportOptions): Promise<string> {
-  const { body } = await api.json<Static<typeof StreamsBody>>('/v1/streams', { gateway, stream });
+  const { body } = await api.json<Streams>('/v1/streams', { gateway, stream });
   const [found] = body.streams;
   const holds = found?.firstTime
     ? `it holds ${moment(found.firstTime)} to ${moment(found.lastTime)}`

@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
-import type { Static } from 'typebox';
 import { AnswerIsNo } from '@fleetlog/shared/cli';
-import type { GapsBody, GatewaysBody, StatusBody, StreamsBody } from '../api/schemas.js';
+import type { Gaps, Gateways, Status, Streams } from '../api/schemas.js';
 import {
   contextOf,
   createSubcommand,
@@ -11,10 +10,6 @@ import {
 } from './fleetlog-context.js';
 import { ago, bytes, count, moment, span, table } from './fleetlog-table.js';
 
-type Gateways = Static<typeof GatewaysBody>;
-type Streams = Static<typeof StreamsBody>;
-type Gaps = Static<typeof GapsBody>;
-type Status = Static<typeof StatusBody>;
 type Filter = { gateway?: string; stream?: string };
 
 export function gatewaysCommand(streams: CliStreams): Command {

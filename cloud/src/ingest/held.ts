@@ -63,10 +63,6 @@ export class HeldCache {
       ranges -= set.rangeCount;
     }
   }
-
-  get size(): number {
-    return this.sets.size;
-  }
 }
 
 export const heldNote = (key: string, held: RangeSet): LogNote => ({

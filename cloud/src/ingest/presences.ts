@@ -4,7 +4,7 @@ import type { GatewayPresence } from './fleet.js';
 import { announcedNote } from './held.js';
 
 /*
- * note "status/{gateway}" = when it came (8 bytes, double, little endian, µs), then the message as it came
+ * note "status/{gateway}" = when it came (8 bytes, double, little endian, µs), then the message
  */
 const statusPrefix = 'status/';
 
@@ -37,8 +37,9 @@ export class Presences {
    * Errors: FLEETLOG_MESSAGE_MALFORMED.
    */
   update(gateway: string, message: Uint8Array, nowUs: number): LogNote[] {
+    const said = decodeStatus(message);
     const presence = this.of(gateway);
-    const status = notBefore(decodeStatus(message), presence.status);
+    const status = notBefore(said, presence.status);
     presence.connected = status.connected;
     presence.lastSeenUs = nowUs;
     presence.status = status;

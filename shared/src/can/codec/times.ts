@@ -7,18 +7,19 @@ import { TIME_OFFSET_LIMIT_US } from '../frames.js';
 import { chooseGrid, chooseUnit } from './time-choice.js';
 
 /*
- * times      = unit grid ( deviations | { tick } deviations )
+ * times      = unit grid ( deviations | { tick } { number } deviations )
  * unit       = number           ; µs: all offsets from the base are multiples of it
  * grid       = number           ; units between the moments at which the source looks; 0 none
- * tick       = symbol [ number ]
+ * tick       = symbol           ; of each frame:
  *              0 … 3            ; in the tick of the frame before, 0 … 3 units later
  *              4                ; in the tick of the frame before, and 4 + number units later
  *              5 … 10           ; so many ticks later as `recent` says, counted from the latest
  *              11               ; so many ticks later as the zigzag number says
+ * number     = number           ; of each tick 4 and 11
  * deviations = numbers          ; zigzag. Without grid of each frame from the frame before; else of each frame that
  *                               ; starts a tick from the moment expected
  */
-/* A copy: V8 folds a module's own constants, not imported ones, and the loops below run for each frame. */
+/* Copies: V8 folds a module's own constants, not imported ones, and the loops below run for each frame. */
 const TABLE = TICK;
 const LIMIT_US = TIME_OFFSET_LIMIT_US;
 const STEPS = 4;
@@ -36,9 +37,9 @@ export class Times {
   private readonly recent = new Int32Array(RANKS);
   /** Of each channel: 1 where its latest frame came in the tick of the frame before it. */
   private wasSame = new Uint8Array(0);
-  /** Of each frame that is read: 1 in the tick of the frame before, and units, else ticks, later. */
-  private isSame = new Uint8Array(0);
-  private later = new Int32Array(0);
+  /** Ticks of all frames, and the numbers that some of them have. */
+  private ticks = new Uint8Array(4096);
+  private extra = new Uint32Array(4096);
 
   write(
     out: SymbolWriter,
@@ -50,7 +51,7 @@ export class Times {
     this.deviations.clear();
     const unit = chooseUnit(offsetUs, count);
     const grid = chooseGrid(offsetUs, count, unit);
-    out.reserve(10 * count + 8);
+    out.reserve(9 * count + 8);
     writeNumber(out, SMALL, unit);
     writeNumber(out, SMALL, grid);
     if (grid === 0) this.writeDifferences(out, offsetUs, count, unit);
@@ -107,11 +108,13 @@ export class Times {
     unit: number,
     grid: number,
   ): void {
-    this.reset(channels);
+    this.reset(count, channels);
     const { recent, wasSame, deviations } = this;
     deviations.add(count); // room for as many as there can be
     const { values } = deviations;
+    const { extra } = this;
     const half = grid >> 1;
+    let extras = 0;
     let starts = 0;
     let previous = 0;
     let anchor = 0;
@@ -126,7 +129,7 @@ export class Times {
           out.symbol(table, difference);
         } else {
           out.symbol(table, STEPS);
-          writeNumber(out, SMALL, difference - STEPS);
+          extra[extras++] = difference - STEPS;
         }
         same = 1;
       } else {
@@ -134,7 +137,7 @@ export class Times {
         let rank = 0;
         while (rank < RANKS && recent[rank] !== ticks) rank++;
         out.symbol(table, 1 + STEPS + rank);
-        if (rank === RANKS) writeNumber(out, SMALL, zigzag(ticks));
+        if (rank === RANKS) extra[extras++] = zigzag(ticks);
         this.note(rank, ticks);
         const expected = anchor + ticks * grid;
         const deviation = time - expected;
@@ -145,6 +148,7 @@ export class Times {
       wasSame[channel] = same;
       previous = time;
     }
+    for (let i = 0; i < extras; i++) writeNumber(out, SMALL, extra[i]);
     deviations.clear();
     deviations.add(starts);
     deviations.write(out, DEVIATION);
@@ -159,30 +163,22 @@ export class Times {
     unit: number,
     grid: number,
   ): void {
-    this.reset(channels);
-    if (this.later.length < count) {
-      this.later = new Int32Array(2 * count);
-      this.isSame = new Uint8Array(2 * count);
-    }
-    const { recent, wasSame, isSame, later } = this;
+    this.reset(count, channels);
+    const { recent, wasSame, ticks, extra } = this;
     let starts = 0;
     let same = 0;
     for (let i = 0; i < count; i++) {
       const channel = channelOf[i];
-      const symbol = input.symbol(TABLE + 2 * same + wasSame[channel]);
-      if (symbol <= STEPS) {
-        later[i] = symbol < STEPS ? symbol : STEPS + readNumber(input, SMALL);
-        same = 1;
-      } else {
-        if (symbol > OTHER) throw malformedPayload('a time has no tick');
-        const ticks = symbol === OTHER ? unzigzag(readNumber(input, SMALL)) : recent[symbol - STEPS - 1];
-        this.note(symbol - STEPS - 1, ticks);
-        later[i] = ticks;
-        starts++;
-        same = 0;
-      }
-      isSame[i] = same;
+      const tick = input.symbol(TABLE + 2 * same + wasSame[channel]);
+      ticks[i] = tick;
+      same = (tick - STEPS - 1) >>> 31; // 1 up to STEPS; a branch would be taken every other time
+      starts += 1 - same;
       wasSame[channel] = same;
+    }
+    let extras = 0;
+    for (let i = 0; i < count; i++) {
+      if (ticks[i] === STEPS || ticks[i] === OTHER) extra[extras++] = readNumber(input, SMALL);
+      else if (ticks[i] > OTHER) throw malformedPayload('a time has no tick');
     }
     this.deviations.clear();
     this.deviations.add(starts);
@@ -191,11 +187,15 @@ export class Times {
     let time = 0;
     let anchor = 0;
     let start = 0;
+    extras = 0;
     for (let i = 0; i < count; i++) {
-      if (isSame[i] === 1) {
-        time += later[i];
+      const tick = ticks[i];
+      if (tick <= STEPS) {
+        time += tick < STEPS ? tick : STEPS + extra[extras++];
       } else {
-        const expected = anchor + later[i] * grid;
+        const later = tick === OTHER ? unzigzag(extra[extras++]) : recent[tick - STEPS - 1];
+        this.note(tick - STEPS - 1, later);
+        const expected = anchor + later * grid;
         const deviation = values[start++];
         time = expected + deviation;
         anchor = nextAnchor(expected, deviation);
@@ -206,7 +206,11 @@ export class Times {
     }
   }
 
-  private reset(channels: number): void {
+  private reset(count: number, channels: number): void {
+    if (this.ticks.length < count) {
+      this.ticks = new Uint8Array(2 * count);
+      this.extra = new Uint32Array(2 * count);
+    }
     if (this.wasSame.length < channels) this.wasSame = new Uint8Array(2 * channels);
     this.wasSame.fill(0, 0, channels);
     for (let i = 0; i < RANKS; i++) this.recent[i] = i + 1;
