@@ -1,5 +1,5 @@
 // A process of its own that writes argv[3] small batches of many gateways straight into the log of the data folder in
-// argv[2], as ingest would have.
+// argv[2], as ingest would have, behind the argv[4] batches that it wrote there before.
 import { join } from 'node:path';
 import { encodeBatch } from '@fleetlog/shared/batch';
 import { silentLogger } from '@fleetlog/shared/log';
@@ -11,14 +11,16 @@ import { headerFor } from './batches.js';
 
 const gatewayCount = 100;
 const groupBatches = 10_000;
-const [folder, count] = [process.argv[2], Number(process.argv[3])];
+const folder = process.argv[2];
+const first = Number(process.argv[4] ?? 0);
+const end = first + Number(process.argv[3]);
 const epoch = 'f111f111f111f111';
 
 await using log = await openLog({ path: join(folder, 'log'), logger: silentLogger, clock: systemClock });
 const payload = Buffer.alloc(40, 'fill');
-for (let done = 0; done < count; done += groupBatches) {
+for (let done = first; done < end; done += groupBatches) {
   const entries: LogAppend[] = [];
-  for (let i = done; i < Math.min(count, done + groupBatches); i++) {
+  for (let i = done; i < Math.min(end, done + groupBatches); i++) {
     const gateway = `fill-${i % gatewayCount}`;
     const facts = { gateway, epoch, sequence: Math.floor(i / gatewayCount), stream: 'gps0' };
     const timeUs = 1_700_000_000_000_000 + facts.sequence * 1e6;

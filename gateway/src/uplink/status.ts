@@ -51,8 +51,9 @@ export class StatusReporter {
 
   private streams(): GatewayStatus['streams'] {
     const streams: GatewayStatus['streams'] = {};
-    for (const { stream, kind, first, next, bytes } of this.buffer.streams()) {
-      streams[stream] = { kind, first, next, bytes, discarded: 0 };
+    for (const { stream, kind, first, durableNext, bytes, refused } of this.buffer.streams()) {
+      // Numbers that aren't durable yet may be given again after a power cut: they aren't announced.
+      streams[stream] = { kind, first, next: durableNext, bytes, discarded: refused };
     }
     return streams;
   }

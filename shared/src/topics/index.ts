@@ -58,7 +58,7 @@ export interface GatewayStatus {
   epoch: string;
   version: string;
   timeUs: number;
-  /** By stream: `first` sequence that is still in the buffer, `next` that will be given; bytes buffered. */
+  /** By stream: `first` sequence that is still in the buffer, `next` after the last durable one; bytes buffered; batches discarded because the cloud refused them. */
   streams: {
     [stream: string]: { kind: string; first: number; next: number; bytes: number; discarded: number };
   };

@@ -5,10 +5,12 @@ import { FOLLOWER } from './tables.js';
 
 /*
  * order    = { follower }             ; one per frame: its channel
- * follower = symbol [ index ]         ; 0 … 7 rank among the channels that may follow; 8 other known; 9 the next new one
+ * follower = symbol [ index ]         ; 0 … 7 place among the channels that followed the one before, 8 another known one,
+ *                                     ; 9 the next new one
  * index    = bits                     ; as many as the number of known channels less one has digits
  *
- * The bus repeats itself: what followed a channel lately follows it again, unless its period says that it isn't due.
+ * The bus repeats itself: what followed a channel lately follows it again. Where the latest follower isn't due yet by its
+ * own period, places 0 and 1 are exchanged.
  */
 const FOLLOWERS = 8;
 const KNOWN = 8;
@@ -45,25 +47,20 @@ export class Order {
     for (let i = 0; i < count; i++) {
       const channel = channelOf[i];
       const start = row + FIRST;
-      const end = start + rows[row + HELD];
-      let at = nextDue(rows, start, end, i);
-      const table = at < end ? TABLE + phase(rows, rows[at], i) : TABLE;
-      let rank = 0;
-      while (at < end && rows[at] !== channel) {
-        at = nextDue(rows, at + 1, end, i);
-        rank++;
-      }
-      if (at < end) {
-        out.symbol(table, rank);
+      const held = rows[row + HELD];
+      const swap = held > 1 ? isEarly(rows, rows[start], i) : 0;
+      const table = held > 0 ? TABLE + phase(rows, rows[start + swap], i) : TABLE;
+      const place = find(rows, start, held, channel);
+      if (place < held) {
+        out.symbol(table, place < 2 ? place ^ swap : place);
       } else if (channel === known) {
         out.symbol(table, NEW);
         known++;
       } else {
         out.symbol(table, KNOWN);
         writeIndex(out, channel, known);
-        at = find(rows, start, end, channel);
       }
-      row = note(rows, row, at, channel, i);
+      row = note(rows, row, place, channel, i);
     }
   }
 
@@ -74,24 +71,36 @@ export class Order {
     let known = 0;
     for (let i = 0; i < count; i++) {
       const start = row + FIRST;
-      const end = start + rows[row + HELD];
-      let at = nextDue(rows, start, end, i);
-      const symbol = input.symbol(at < end ? TABLE + phase(rows, rows[at], i) : TABLE);
-      let channel: number;
-      if (symbol < FOLLOWERS) {
-        for (let rank = symbol; rank > 0 && at < end; rank--) at = nextDue(rows, at + 1, end, i);
-        if (at >= end) throw malformedPayload('a frame follows none');
-        channel = rows[at];
-      } else if (symbol === KNOWN) {
-        channel = readIndex(input, known);
-        at = find(rows, start, end, channel);
-      } else {
-        if (symbol !== NEW || known === channels) throw malformedPayload('a frame is of no channel');
-        channel = known++;
-        at = end;
+      const held = rows[row + HELD];
+      let table = TABLE;
+      let channel = 0;
+      let place = 0;
+      if (held > 0) {
+        channel = rows[start];
+        if (held > 1 && rows[channel * ROW + DUE] > i) {
+          place = 1;
+          channel = rows[start + 1];
+        }
+        table += phase(rows, channel, i);
+      }
+      const symbol = input.symbol(table);
+      // The likeliest has a branch of its own, so that the processor goes on with it before the symbol is known.
+      if (symbol !== 0 || held === 0) {
+        if (symbol < FOLLOWERS) {
+          place = symbol === 1 ? 1 - place : symbol;
+          if (place >= held) throw malformedPayload('a frame follows none');
+          channel = rows[start + place];
+        } else if (symbol === KNOWN) {
+          channel = readIndex(input, known);
+          place = find(rows, start, held, channel);
+        } else {
+          if (symbol !== NEW || known === channels) throw malformedPayload('a frame is of no channel');
+          channel = known++;
+          place = held;
+        }
       }
       channelOf[i] = channel;
-      row = note(rows, row, at, channel, i);
+      row = note(rows, row, place, channel, i);
     }
     if (known < channels) throw malformedPayload('a channel has no frames');
   }
@@ -109,40 +118,39 @@ export class Order {
   }
 }
 
-/** The first place from `at` on whose channel is due for frame `i`, else `end`. */
-function nextDue(rows: Int32Array, at: number, end: number, i: number): number {
-  let place = at;
-  while (place < end && rows[rows[place] * ROW + DUE] > i) place++;
-  return place;
-}
+/** 1 where the channel isn't due for frame `i`, else 0. */
+const isEarly = (rows: Int32Array, channel: number, i: number): number =>
+  (i - rows[channel * ROW + DUE]) >>> 31;
 
-/** How sure it is that a channel comes now: 1 its period is unknown, 2 early, 3 on time, 4 late. */
+/** How sure it is that a channel comes now: 1 its period is unknown, 2 not due, 3 early, 4 on time, 5 late. */
 function phase(rows: Int32Array, channel: number, i: number): number {
   const row = channel * ROW;
   const period = rows[row + PERIOD];
   if (period === 0) return 1;
   const late = i - rows[row + LATEST] - (period >> 4);
   const tolerance = period >> 7;
-  // 4, less one where not late, less one where early; signs instead of branches, which nobody could predict.
-  return 4 + ((late - tolerance - 1) >> 31) + ((late + tolerance) >> 31);
+  // 5, less one where not late, less one where early, less one where not due: signs instead of branches, which nobody
+  // could predict.
+  return 5 + ((late - tolerance - 1) >> 31) + ((late + tolerance) >> 31) + ((i - rows[row + DUE]) >> 31);
 }
 
-function find(rows: Int32Array, start: number, end: number, channel: number): number {
-  let place = start;
-  while (place < end && rows[place] !== channel) place++;
+/** The place of a channel among those that a row holds; `held` where it isn't there. */
+function find(rows: Int32Array, start: number, held: number, channel: number): number {
+  let place = 0;
+  while (place < held && rows[start + place] !== channel) place++;
   return place;
 }
 
 /**
- * Notes that frame `i` is of `channel`, which is at place `at` of the row of the frame before, or at the end of what it
- * holds where it is none of it. Returns the channel's row.
+ * Notes that frame `i` is of `channel`, which is at `place` in the row of the frame before, or behind what that holds
+ * where it is none of it. Returns the channel's row.
  */
-function note(rows: Int32Array, row: number, at: number, channel: number, i: number): number {
+function note(rows: Int32Array, row: number, place: number, channel: number, i: number): number {
   const start = row + FIRST;
-  let from = at;
-  if (from === start + rows[row + HELD]) {
-    if (from === start + FOLLOWERS) from--;
-    else rows[row + HELD]++;
+  let from = start + place;
+  if (place === rows[row + HELD]) {
+    if (place === FOLLOWERS) from--;
+    else rows[row + HELD] = place + 1;
   }
   for (; from > start; from--) rows[from] = rows[from - 1];
   rows[start] = channel;

@@ -13,9 +13,9 @@ import { chooseGrid, chooseUnit } from './time-choice.js';
  * tick       = symbol           ; of each frame:
  *              0 … 3            ; in the tick of the frame before, 0 … 3 units later
  *              4                ; in the tick of the frame before, and 4 + number units later
- *              5 … 10           ; so many ticks later as `recent` says, counted from the latest
- *              11               ; so many ticks later as the zigzag number says
- * number     = number           ; of each tick 4 and 11
+ *              5 … 30           ; 1 … 26 ticks later
+ *              31               ; so many ticks later as the zigzag number says
+ * number     = number           ; of each tick 4 and 31
  * deviations = numbers          ; zigzag. Without grid of each frame from the frame before; else of each frame that
  *                               ; starts a tick from the moment expected
  */
@@ -23,8 +23,7 @@ import { chooseGrid, chooseUnit } from './time-choice.js';
 const TABLE = TICK;
 const LIMIT_US = TIME_OFFSET_LIMIT_US;
 const STEPS = 4;
-const RANKS = 6;
-const OTHER = 1 + STEPS + RANKS;
+const OTHER = 31;
 /** Further strays move the grid at once, others by half. */
 const STRAY_MIN = 16;
 const GRID_MAX = 1 << 20;
@@ -33,8 +32,6 @@ const UNIT_MAX = 1_000_000;
 /** Writes and reads the time offsets of frames whose channels are known. Reused from batch to batch. */
 export class Times {
   private readonly deviations = new NumberColumns();
-  /** Numbers of ticks from one burst to the next, the latest first. */
-  private readonly recent = new Int32Array(RANKS);
   /** Of each channel: 1 where its latest frame came in the tick of the frame before it. */
   private wasSame = new Uint8Array(0);
   /** Ticks of all frames, and the numbers that some of them have. */
@@ -109,7 +106,7 @@ export class Times {
     grid: number,
   ): void {
     this.reset(count, channels);
-    const { recent, wasSame, deviations } = this;
+    const { wasSame, deviations } = this;
     deviations.add(count); // room for as many as there can be
     const { values } = deviations;
     const { extra } = this;
@@ -134,11 +131,12 @@ export class Times {
         same = 1;
       } else {
         const ticks = Math.floor((time - anchor + half) / grid);
-        let rank = 0;
-        while (rank < RANKS && recent[rank] !== ticks) rank++;
-        out.symbol(table, 1 + STEPS + rank);
-        if (rank === RANKS) extra[extras++] = zigzag(ticks);
-        this.note(rank, ticks);
+        if (ticks > 0 && ticks < OTHER - STEPS) {
+          out.symbol(table, STEPS + ticks);
+        } else {
+          out.symbol(table, OTHER);
+          extra[extras++] = zigzag(ticks);
+        }
         const expected = anchor + ticks * grid;
         const deviation = time - expected;
         values[starts++] = deviation;
@@ -164,7 +162,7 @@ export class Times {
     grid: number,
   ): void {
     this.reset(count, channels);
-    const { recent, wasSame, ticks, extra } = this;
+    const { wasSame, ticks, extra } = this;
     let starts = 0;
     let same = 0;
     for (let i = 0; i < count; i++) {
@@ -178,7 +176,6 @@ export class Times {
     let extras = 0;
     for (let i = 0; i < count; i++) {
       if (ticks[i] === STEPS || ticks[i] === OTHER) extra[extras++] = readNumber(input, SMALL);
-      else if (ticks[i] > OTHER) throw malformedPayload('a time has no tick');
     }
     this.deviations.clear();
     this.deviations.add(starts);
@@ -193,8 +190,7 @@ export class Times {
       if (tick <= STEPS) {
         time += tick < STEPS ? tick : STEPS + extra[extras++];
       } else {
-        const later = tick === OTHER ? unzigzag(extra[extras++]) : recent[tick - STEPS - 1];
-        this.note(tick - STEPS - 1, later);
+        const later = tick === OTHER ? unzigzag(extra[extras++]) : tick - STEPS;
         const expected = anchor + later * grid;
         const deviation = values[start++];
         time = expected + deviation;
@@ -213,14 +209,6 @@ export class Times {
     }
     if (this.wasSame.length < channels) this.wasSame = new Uint8Array(2 * channels);
     this.wasSame.fill(0, 0, channels);
-    for (let i = 0; i < RANKS; i++) this.recent[i] = i + 1;
-  }
-
-  /** Moves what is at `rank` to the front; RANKS stands for a new one, which pushes out the oldest. */
-  private note(rank: number, ticks: number): void {
-    const { recent } = this;
-    for (let i = rank < RANKS ? rank : RANKS - 1; i > 0; i--) recent[i] = recent[i - 1];
-    recent[0] = ticks;
   }
 }
 
