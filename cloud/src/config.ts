@@ -46,7 +46,7 @@ const MqttSchema = Type.Object(
 );
 
 /** The cloud's configuration file. Everything has a default but `data`, which the flag can give as well. */
-export const CloudSchema = Type.Object(
+const CloudSchema = Type.Object(
   {
     data: Type.String({ minLength: 1, description: 'Folder of the log and the index' }),
     mqtt: MqttSchema,

@@ -11,7 +11,7 @@ export function randomOf(seed: number): () => number {
   };
 }
 
-export const generatedBaseUs = 1_790_000_000_000_000;
+const generatedBaseUs = 1_790_000_000_000_000;
 
 /** A message that a vehicle sends again and again. */
 interface Message {

@@ -4,7 +4,8 @@ import { decodeBatch, limits, type BatchHeader } from '@fleetlog/shared/batch';
 import { silentLogger } from '@fleetlog/shared/log';
 import { openRocksDb } from '@fleetlog/shared/store';
 import { encodeMessage, type GatewayStatus } from '@fleetlog/shared/topics';
-import { systemClock } from '@fleetlog/shared/util';
+import { RangeSet, systemClock } from '@fleetlog/shared/util';
+import { Acks } from '#cloud/ingest/acks.js';
 import { heldLimits, type HeldLimits } from '#cloud/ingest/held.js';
 import { Ingest } from '#cloud/ingest/ingest.js';
 import type { Log } from '#cloud/log/log.js';
@@ -155,6 +156,14 @@ describe('ingest', () => {
     assert.deepEqual(await sequencesInLog(), ['0', '1', '6', '1-4', '5']);
     assert.equal(ingest.counters.duplicates, 2);
     assert.equal(ingest.counters.records, 4, 'records given up are not records');
+  });
+
+  it('takes a stream whatever it is called', async () => {
+    for (const stream of ['constructor', '0', 'a-_9']) {
+      ingest.batch(gateway, stream, batch(0, { stream }));
+      await until('it is held', () => heldOf(stream).length > 0);
+      assert.deepEqual(heldOf(stream), [0, 0]);
+    }
   });
 
   it('acknowledges only what is durable', async () => {
@@ -368,6 +377,22 @@ describe('ingest', () => {
       await until('the last is told', () => heldOf().length === 512);
       assert.deepEqual(heldOf().slice(-2), [510, 510]);
     });
+  });
+
+  it('acknowledgements stay below what a gateway reads, however much there is to say', () => {
+    const acks = new Acks();
+    const held = new RangeSet(Array.from({ length: 400 }, (_, i) => [1e15 + 2 * i, 1e15 + 2 * i]));
+    for (let i = 0; i < 200; i++) {
+      const stream = { gateway, epoch: status.epoch, stream: `can${i}` };
+      for (let sequence = 0; sequence < 100; sequence++) {
+        acks.refused(stream, { sequence, code: 'FLEETLOG_BATCH_VERSION', reason: 'x'.repeat(150) });
+      }
+      acks.held(stream, held);
+    }
+    const told = new AckRecorder(); // reads each as a gateway would
+    acks.sendTo(told);
+    assert.equal(new Set(told.acks.flatMap(({ ack }) => Object.keys(ack.streams))).size, 200);
+    assert.ok(told.acks.length > 1);
   });
 
   describe('presence', () => {

@@ -36,7 +36,12 @@ export interface Log extends AsyncDisposable {
   readonly partitionCount: number;
   /** A gateway's batches are all in one partition. */
   partitionOf(gateway: string): number;
-  /** All or nothing; durable when it resolves. Returns the offsets in the order given. */
+  /**
+   * All or nothing; durable when it resolves. Returns the offsets in the order given. Where it rejects nothing was
+   * changed, and it may be tried again (FLEETLOG_STORE_FULL, FLEETLOG_STORE); a barrier that fails is repeated in here,
+   * and only closing the log ends that (FLEETLOG_SYNC): what was written may then be there after the next start,
+   * entries and notes together.
+   */
   append(entries: readonly LogAppend[], notes?: readonly LogNote[]): Promise<number[]>;
   /** Entries from `offset` on, to the end as it is now or `limit`. */
   read(partition: number, offset: number, options?: { limit?: number }): AsyncIterable<LogEntry>;

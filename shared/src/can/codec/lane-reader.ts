@@ -278,20 +278,13 @@ export class LaneReader {
     lane: number,
     data: Uint8Array,
   ): void {
-    const { recent, input } = this;
-    const { symbols } = this.ranks;
-    let at = this.ranksAt;
+    const { recent } = this;
     recent.set(recentStart);
     let value = data[places[from] + lane];
     for (let i = from + 1; i < end; i++) {
-      const rank = symbols[at++];
-      const change = rank < UNKNOWN ? recent[rank] : readUnknown(input, rank);
-      for (let j = rank < UNKNOWN ? rank : UNKNOWN - 1; j > 0; j--) recent[j] = recent[j - 1];
-      recent[0] = change;
-      value = (value + change) & 0xff;
+      value = (value + this.takeRecent(recent)) & 0xff;
       data[places[i] + lane] = value;
     }
-    this.ranksAt = at;
   }
 
   private fillRecentValues(
@@ -301,25 +294,21 @@ export class LaneReader {
     lane: number,
     data: Uint8Array,
   ): void {
-    const { recent, input } = this;
-    const { symbols } = this.ranks;
-    let at = this.ranksAt;
+    const { recent } = this;
     const first = data[places[from] + lane];
     for (let i = 0; i < RECENT; i++) recent[i] = first + recentStart[i];
-    for (let i = from + 1; i < end; i++) {
-      const rank = symbols[at++];
-      const value = rank < UNKNOWN ? recent[rank] : readUnknown(input, rank);
-      for (let j = rank < UNKNOWN ? rank : UNKNOWN - 1; j > 0; j--) recent[j] = recent[j - 1];
-      recent[0] = value;
-      data[places[i] + lane] = value;
-    }
-    this.ranksAt = at;
+    for (let i = from + 1; i < end; i++) data[places[i] + lane] = this.takeRecent(recent);
   }
-}
 
-function readUnknown(input: SymbolReader, rank: number): number {
-  if (rank > UNKNOWN) throw malformedPayload('a rank is too large');
-  return input.bits(8);
+  /** Undoes `moveToFront`. */
+  private takeRecent(recent: Uint8Array): number {
+    const rank = this.ranks.symbols[this.ranksAt++];
+    if (rank > UNKNOWN) throw malformedPayload('a rank is too large');
+    const value = rank === UNKNOWN ? this.input.bits(8) : recent[rank];
+    for (let i = rank === UNKNOWN ? UNKNOWN - 1 : rank; i > 0; i--) recent[i] = recent[i - 1];
+    recent[0] = value;
+    return value;
+  }
 }
 
 /** Copies the first frame's data to all frames of the channel. */

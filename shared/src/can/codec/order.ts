@@ -5,12 +5,10 @@ import { FOLLOWER } from './tables.js';
 
 /*
  * order    = { follower }             ; one per frame: its channel
- * follower = symbol [ index ]         ; 0 … 7 place among the channels that followed the one before, 8 another known one,
- *                                     ; 9 the next new one
+ * follower = symbol [ index ]         ; 0 … 7 rank among the channels that may follow; 8 other known; 9 the next new one
  * index    = bits                     ; as many as the number of known channels less one has digits
  *
- * The bus repeats itself: what followed a channel lately follows it again. Where the latest follower isn't due yet by its
- * own period, places 0 and 1 are exchanged.
+ * The bus repeats itself: what followed a channel lately follows it again, unless its period says that it isn't due.
  */
 const FOLLOWERS = 8;
 const KNOWN = 8;
@@ -20,152 +18,138 @@ const BITS_MAX = 15;
 /* A copy: V8 folds a module's own constants, not imported ones, and the loops below run for each frame. */
 const TABLE = FOLLOWER;
 
-/*
- * What is known of a channel, as a row of integers side by side, because all are looked at for each frame. The row
- * behind those of the channels is that of the start.
- */
-const ROW = 12;
-/** Index of the channel's latest frame, -1 before the first. */
-const LATEST = 0;
-/** Running mean of the distance between its frames, in sixteenths; 0 where it was seen less than twice. */
-const PERIOD = 1;
-/** Index of the frame from which on the channel is due: 5/8 of its period behind its latest frame. */
-const DUE = 2;
-/** How many followers the row holds, and the followers, latest first. */
-const HELD = 3;
-const FIRST = 4;
-
 /** Writes and reads the order of channels, which are numbered by first appearance. Reused from batch to batch. */
 export class Order {
-  private rows = new Int32Array(0);
+  /** Of each channel, and last of the start: who followed, latest first, in rows of FOLLOWERS. */
+  private followers = new Int32Array(0);
+  private followerCount = new Uint8Array(0);
+  /** Index of the channel's latest frame, -1 before the first. */
+  private latest = new Int32Array(0);
+  /** Running mean of the distance between its frames, in sixteenths; 0 where it was seen less than twice. */
+  private period = new Int32Array(0);
+  /** Index of the frame from which on the channel is due: 5/8 of its period behind its latest frame. */
+  private due = new Int32Array(0);
 
   write(out: SymbolWriter, channelOf: Int32Array, count: number, channels: number): void {
-    const rows = this.reset(channels);
+    this.reset(channels);
     out.reserve(3 * count);
-    let row = channels * ROW;
+    const { followers, followerCount, due } = this;
+    let previous = channels;
     let known = 0;
     for (let i = 0; i < count; i++) {
       const channel = channelOf[i];
-      const start = row + FIRST;
-      const held = rows[row + HELD];
-      const swap = held > 1 ? isEarly(rows, rows[start], i) : 0;
-      const table = held > 0 ? TABLE + phase(rows, rows[start + swap], i) : TABLE;
-      const place = find(rows, start, held, channel);
-      if (place < held) {
-        out.symbol(table, place < 2 ? place ^ swap : place);
+      let at = previous * FOLLOWERS;
+      const end = at + followerCount[previous];
+      while (at < end && due[followers[at]] > i) at++;
+      const table = at < end ? TABLE + this.phase(followers[at], i) : TABLE;
+      let rank = 0;
+      while (at < end && followers[at] !== channel) {
+        at++;
+        while (at < end && due[followers[at]] > i) at++;
+        rank++;
+      }
+      if (at < end) {
+        out.symbol(table, rank);
       } else if (channel === known) {
         out.symbol(table, NEW);
         known++;
       } else {
         out.symbol(table, KNOWN);
         writeIndex(out, channel, known);
+        at = this.find(previous, channel);
       }
-      row = note(rows, row, place, channel, i);
+      this.note(i, previous, channel, at);
+      previous = channel;
     }
   }
 
   /** Each channel appears at least once in what it reads. */
   read(input: SymbolReader, channelOf: Int32Array, count: number, channels: number): void {
-    const rows = this.reset(channels);
-    let row = channels * ROW;
+    this.reset(channels);
+    const { followers, followerCount, due } = this;
+    let previous = channels;
     let known = 0;
     for (let i = 0; i < count; i++) {
-      const start = row + FIRST;
-      const held = rows[row + HELD];
-      let table = TABLE;
-      let channel = 0;
-      let place = 0;
-      if (held > 0) {
-        channel = rows[start];
-        if (held > 1 && rows[channel * ROW + DUE] > i) {
-          place = 1;
-          channel = rows[start + 1];
+      let at = previous * FOLLOWERS;
+      const end = at + followerCount[previous];
+      while (at < end && due[followers[at]] > i) at++;
+      const symbol = input.symbol(at < end ? TABLE + this.phase(followers[at], i) : TABLE);
+      let channel: number;
+      if (symbol < FOLLOWERS) {
+        for (let rank = symbol; rank > 0 && at < end; rank--) {
+          at++;
+          while (at < end && due[followers[at]] > i) at++;
         }
-        table += phase(rows, channel, i);
-      }
-      const symbol = input.symbol(table);
-      // The likeliest has a branch of its own, so that the processor goes on with it before the symbol is known.
-      if (symbol !== 0 || held === 0) {
-        if (symbol < FOLLOWERS) {
-          place = symbol === 1 ? 1 - place : symbol;
-          if (place >= held) throw malformedPayload('a frame follows none');
-          channel = rows[start + place];
-        } else if (symbol === KNOWN) {
-          channel = readIndex(input, known);
-          place = find(rows, start, held, channel);
-        } else {
-          if (symbol !== NEW || known === channels) throw malformedPayload('a frame is of no channel');
-          channel = known++;
-          place = held;
-        }
+        if (at >= end) throw malformedPayload('a frame follows none');
+        channel = followers[at];
+      } else if (symbol === KNOWN) {
+        channel = readIndex(input, known);
+        at = this.find(previous, channel);
+      } else {
+        if (symbol !== NEW || known === channels) throw malformedPayload('a frame is of no channel');
+        channel = known++;
+        at = end;
       }
       channelOf[i] = channel;
-      row = note(rows, row, place, channel, i);
+      this.note(i, previous, channel, at);
+      previous = channel;
     }
     if (known < channels) throw malformedPayload('a channel has no frames');
   }
 
-  private reset(channels: number): Int32Array {
-    const length = (channels + 1) * ROW;
-    if (this.rows.length < length) this.rows = new Int32Array(length + (length >> 2));
-    const { rows } = this;
-    for (let row = 0; row < length; row += ROW) {
-      rows[row + LATEST] = -1;
-      rows[row + PERIOD] = 0;
-      rows[row + HELD] = 0;
+  private reset(channels: number): void {
+    if (this.latest.length < channels) {
+      this.latest = new Int32Array(2 * channels);
+      this.period = new Int32Array(2 * channels);
+      this.due = new Int32Array(2 * channels);
+      this.followerCount = new Uint8Array(2 * channels + 1);
+      this.followers = new Int32Array((2 * channels + 1) * FOLLOWERS);
     }
-    return rows;
+    this.latest.fill(-1, 0, channels);
+    this.period.fill(0, 0, channels);
+    this.followerCount.fill(0, 0, channels + 1);
   }
-}
 
-/** 1 where the channel isn't due for frame `i`, else 0. */
-const isEarly = (rows: Int32Array, channel: number, i: number): number =>
-  (i - rows[channel * ROW + DUE]) >>> 31;
-
-/** How sure it is that a channel comes now: 1 its period is unknown, 2 not due, 3 early, 4 on time, 5 late. */
-function phase(rows: Int32Array, channel: number, i: number): number {
-  const row = channel * ROW;
-  const period = rows[row + PERIOD];
-  if (period === 0) return 1;
-  const late = i - rows[row + LATEST] - (period >> 4);
-  const tolerance = period >> 7;
-  // 5, less one where not late, less one where early, less one where not due: signs instead of branches, which nobody
-  // could predict.
-  return 5 + ((late - tolerance - 1) >> 31) + ((late + tolerance) >> 31) + ((i - rows[row + DUE]) >> 31);
-}
-
-/** The place of a channel among those that a row holds; `held` where it isn't there. */
-function find(rows: Int32Array, start: number, held: number, channel: number): number {
-  let place = 0;
-  while (place < held && rows[start + place] !== channel) place++;
-  return place;
-}
-
-/**
- * Notes that frame `i` is of `channel`, which is at `place` in the row of the frame before, or behind what that holds
- * where it is none of it. Returns the channel's row.
- */
-function note(rows: Int32Array, row: number, place: number, channel: number, i: number): number {
-  const start = row + FIRST;
-  let from = start + place;
-  if (place === rows[row + HELD]) {
-    if (place === FOLLOWERS) from--;
-    else rows[row + HELD] = place + 1;
+  /** How sure it is that a channel comes now: 1 its period is unknown, 2 early, 3 on time, 4 late. */
+  private phase(channel: number, i: number): number {
+    const period = this.period[channel];
+    if (period === 0) return 1;
+    const late = i - this.latest[channel] - (period >> 4);
+    const tolerance = period >> 7;
+    // 4, less one where not late, less one where early; signs instead of branches, which nobody could predict.
+    return 4 + ((late - tolerance - 1) >> 31) + ((late + tolerance) >> 31);
   }
-  for (; from > start; from--) rows[from] = rows[from - 1];
-  rows[start] = channel;
-  const own = channel * ROW;
-  const latest = rows[own + LATEST];
-  rows[own + LATEST] = i;
-  let period = 0;
-  if (latest >= 0) {
-    const distance = (i - latest) << 4;
-    period = rows[own + PERIOD];
-    period = period === 0 ? distance : period + ((distance - period) >> 2);
-    rows[own + PERIOD] = period;
+
+  /** The place of a channel in the row of `previous`, or the row's end. */
+  private find(previous: number, channel: number): number {
+    let at = previous * FOLLOWERS;
+    const end = at + this.followerCount[previous];
+    while (at < end && this.followers[at] !== channel) at++;
+    return at;
   }
-  rows[own + DUE] = i + ((period * 5) >> 7);
-  return own;
+
+  /** Frame `i` is of `channel`, which is at `at` in the row of `previous`; at its end where it isn't there. */
+  private note(i: number, previous: number, channel: number, at: number): void {
+    const { followers, followerCount, latest, period } = this;
+    const start = previous * FOLLOWERS;
+    let from = at;
+    if (from === start + followerCount[previous]) {
+      if (from === start + FOLLOWERS) from--;
+      else followerCount[previous]++;
+    }
+    for (; from > start; from--) followers[from] = followers[from - 1];
+    followers[start] = channel;
+    const before = latest[channel];
+    latest[channel] = i;
+    let mean = 0;
+    if (before >= 0) {
+      const distance = (i - before) << 4;
+      mean = period[channel];
+      mean = mean === 0 ? distance : mean + ((distance - mean) >> 2);
+      period[channel] = mean;
+    }
+    this.due[channel] = i + ((mean * 5) >> 7);
+  }
 }
 
 function writeIndex(out: SymbolWriter, index: number, known: number): void {

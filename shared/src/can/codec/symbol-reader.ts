@@ -30,14 +30,11 @@ export class SymbolReader {
   private readonly frequencies: Uint16Array;
   /** Of each slot of each table: symbol | its frequency << 5 | the slot's place among those of the symbol << 16. */
   private readonly slots: Uint32Array;
-  /** 1 where the slots of a table say that it is unused, as they often do time after time. */
-  private readonly isEmpty: Uint8Array;
 
   constructor(private readonly tables: number) {
     this.weights = new Uint8Array(tables * SYMBOLS_MAX);
     this.frequencies = new Uint16Array(tables * SYMBOLS_MAX);
     this.slots = new Uint32Array(tables << FREQUENCY_BITS);
-    this.isEmpty = new Uint8Array(tables);
   }
 
   /** Starts on coded bytes: reads the first states and the tables. */
@@ -107,50 +104,6 @@ export class SymbolReader {
     this.other = other;
   }
 
-  /** Symbols up to `most`, each from the table that the symbol before it names: `table` plus it; the first from `table`. */
-  chained(table: number, most: number, into: Uint8Array, count: number): void {
-    const { words, length, slots } = this;
-    let { at, state, other } = this;
-    let base = table << SLOT_BITS;
-    for (let to = 0; to < count; to++) {
-      const slot = slots[base | (state & SLOT_MASK)];
-      let next = Math.imul((slot >>> 5) & FREQUENCY_MASK, state >>> SLOT_BITS) + (slot >>> 16);
-      if (next < LEAST) {
-        if (at === length) throw tooShort();
-        next = (next << 16) | words[at++];
-      }
-      state = other;
-      other = next;
-      const symbol = slot & SYMBOL_MASK;
-      if (symbol > most) throw malformedPayload('a symbol is too large');
-      into[to] = symbol;
-      base = (table + symbol) << SLOT_BITS;
-    }
-    this.at = at;
-    this.state = state;
-    this.other = other;
-  }
-
-  /** Replaces the numbers of tables by symbols of them. */
-  listed(tables: Uint8Array, count: number): void {
-    const { words, length, slots } = this;
-    let { at, state, other } = this;
-    for (let to = 0; to < count; to++) {
-      const slot = slots[(tables[to] << SLOT_BITS) | (state & SLOT_MASK)];
-      let next = Math.imul((slot >>> 5) & FREQUENCY_MASK, state >>> SLOT_BITS) + (slot >>> 16);
-      if (next < LEAST) {
-        if (at === length) throw tooShort();
-        next = (next << 16) | words[at++];
-      }
-      state = other;
-      other = next;
-      tables[to] = slot & SYMBOL_MASK;
-    }
-    this.at = at;
-    this.state = state;
-    this.other = other;
-  }
-
   word(): number {
     const low = this.bits(11) | (this.bits(11) << 11);
     return (low | (this.bits(10) << 22)) >>> 0;
@@ -171,12 +124,9 @@ export class SymbolReader {
     let at = table << SLOT_BITS;
     if (any === 0) {
       // No symbol uses it; one that does all the same reads zeros at no cost.
-      if (this.isEmpty[table] === 1) return;
-      this.isEmpty[table] = 1;
       for (let place = 0; place < FREQUENCY_SUM; place++) slots[at++] = (FREQUENCY_SUM << 5) | (place << 16);
       return;
     }
-    this.isEmpty[table] = 0;
     normalize(weights, base, size, frequencies);
     for (let symbol = 0; symbol < size; symbol++) {
       const frequency = frequencies[base + symbol];

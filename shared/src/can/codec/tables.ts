@@ -16,7 +16,7 @@ export const FIRST = take(4);
 /** A lane's kind, by its first byte: 0, 255, another. */
 export const LANE = take(3);
 /** The next channel, by how sure the first candidate is. */
-export const FOLLOWER = take(6);
+export const FOLLOWER = take(5);
 /** The next tick, by whether the frame before, and the channel's latest one, came in the tick of their predecessors. */
 export const TICK = take(4);
 

@@ -7,23 +7,23 @@ import { TIME_OFFSET_LIMIT_US } from '../frames.js';
 import { chooseGrid, chooseUnit } from './time-choice.js';
 
 /*
- * times      = unit grid ( deviations | { tick } { number } deviations )
+ * times      = unit grid ( deviations | { tick } deviations )
  * unit       = number           ; µs: all offsets from the base are multiples of it
  * grid       = number           ; units between the moments at which the source looks; 0 none
- * tick       = symbol           ; of each frame:
+ * tick       = symbol [ number ]
  *              0 … 3            ; in the tick of the frame before, 0 … 3 units later
  *              4                ; in the tick of the frame before, and 4 + number units later
- *              5 … 30           ; 1 … 26 ticks later
- *              31               ; so many ticks later as the zigzag number says
- * number     = number           ; of each tick 4 and 31
+ *              5 … 10           ; so many ticks later as `recent` says, counted from the latest
+ *              11               ; so many ticks later as the zigzag number says
  * deviations = numbers          ; zigzag. Without grid of each frame from the frame before; else of each frame that
  *                               ; starts a tick from the moment expected
  */
-/* Copies: V8 folds a module's own constants, not imported ones, and the loops below run for each frame. */
+/* A copy: V8 folds a module's own constants, not imported ones, and the loops below run for each frame. */
 const TABLE = TICK;
 const LIMIT_US = TIME_OFFSET_LIMIT_US;
 const STEPS = 4;
-const OTHER = 31;
+const RANKS = 6;
+const OTHER = 1 + STEPS + RANKS;
 /** Further strays move the grid at once, others by half. */
 const STRAY_MIN = 16;
 const GRID_MAX = 1 << 20;
@@ -32,11 +32,13 @@ const UNIT_MAX = 1_000_000;
 /** Writes and reads the time offsets of frames whose channels are known. Reused from batch to batch. */
 export class Times {
   private readonly deviations = new NumberColumns();
+  /** Numbers of ticks from one burst to the next, the latest first. */
+  private readonly recent = new Int32Array(RANKS);
   /** Of each channel: 1 where its latest frame came in the tick of the frame before it. */
   private wasSame = new Uint8Array(0);
-  /** Ticks of all frames, and the numbers that some of them have. */
-  private ticks = new Uint8Array(4096);
-  private extra = new Uint32Array(4096);
+  /** Of each frame that is read: 1 in the tick of the frame before, and units, else ticks, later. */
+  private isSame = new Uint8Array(0);
+  private later = new Int32Array(0);
 
   write(
     out: SymbolWriter,
@@ -48,7 +50,7 @@ export class Times {
     this.deviations.clear();
     const unit = chooseUnit(offsetUs, count);
     const grid = chooseGrid(offsetUs, count, unit);
-    out.reserve(9 * count + 8);
+    out.reserve(10 * count + 8);
     writeNumber(out, SMALL, unit);
     writeNumber(out, SMALL, grid);
     if (grid === 0) this.writeDifferences(out, offsetUs, count, unit);
@@ -105,13 +107,11 @@ export class Times {
     unit: number,
     grid: number,
   ): void {
-    this.reset(count, channels);
-    const { wasSame, deviations } = this;
+    this.reset(channels);
+    const { recent, wasSame, deviations } = this;
     deviations.add(count); // room for as many as there can be
     const { values } = deviations;
-    const { extra } = this;
     const half = grid >> 1;
-    let extras = 0;
     let starts = 0;
     let previous = 0;
     let anchor = 0;
@@ -126,17 +126,16 @@ export class Times {
           out.symbol(table, difference);
         } else {
           out.symbol(table, STEPS);
-          extra[extras++] = difference - STEPS;
+          writeNumber(out, SMALL, difference - STEPS);
         }
         same = 1;
       } else {
         const ticks = Math.floor((time - anchor + half) / grid);
-        if (ticks > 0 && ticks < OTHER - STEPS) {
-          out.symbol(table, STEPS + ticks);
-        } else {
-          out.symbol(table, OTHER);
-          extra[extras++] = zigzag(ticks);
-        }
+        let rank = 0;
+        while (rank < RANKS && recent[rank] !== ticks) rank++;
+        out.symbol(table, 1 + STEPS + rank);
+        if (rank === RANKS) writeNumber(out, SMALL, zigzag(ticks));
+        this.note(rank, ticks);
         const expected = anchor + ticks * grid;
         const deviation = time - expected;
         values[starts++] = deviation;
@@ -146,7 +145,6 @@ export class Times {
       wasSame[channel] = same;
       previous = time;
     }
-    for (let i = 0; i < extras; i++) writeNumber(out, SMALL, extra[i]);
     deviations.clear();
     deviations.add(starts);
     deviations.write(out, DEVIATION);
@@ -161,21 +159,30 @@ export class Times {
     unit: number,
     grid: number,
   ): void {
-    this.reset(count, channels);
-    const { wasSame, ticks, extra } = this;
+    this.reset(channels);
+    if (this.later.length < count) {
+      this.later = new Int32Array(2 * count);
+      this.isSame = new Uint8Array(2 * count);
+    }
+    const { recent, wasSame, isSame, later } = this;
     let starts = 0;
     let same = 0;
     for (let i = 0; i < count; i++) {
       const channel = channelOf[i];
-      const tick = input.symbol(TABLE + 2 * same + wasSame[channel]);
-      ticks[i] = tick;
-      same = (tick - STEPS - 1) >>> 31; // 1 up to STEPS; a branch would be taken every other time
-      starts += 1 - same;
+      const symbol = input.symbol(TABLE + 2 * same + wasSame[channel]);
+      if (symbol <= STEPS) {
+        later[i] = symbol < STEPS ? symbol : STEPS + readNumber(input, SMALL);
+        same = 1;
+      } else {
+        if (symbol > OTHER) throw malformedPayload('a time has no tick');
+        const ticks = symbol === OTHER ? unzigzag(readNumber(input, SMALL)) : recent[symbol - STEPS - 1];
+        this.note(symbol - STEPS - 1, ticks);
+        later[i] = ticks;
+        starts++;
+        same = 0;
+      }
+      isSame[i] = same;
       wasSame[channel] = same;
-    }
-    let extras = 0;
-    for (let i = 0; i < count; i++) {
-      if (ticks[i] === STEPS || ticks[i] === OTHER) extra[extras++] = readNumber(input, SMALL);
     }
     this.deviations.clear();
     this.deviations.add(starts);
@@ -184,14 +191,11 @@ export class Times {
     let time = 0;
     let anchor = 0;
     let start = 0;
-    extras = 0;
     for (let i = 0; i < count; i++) {
-      const tick = ticks[i];
-      if (tick <= STEPS) {
-        time += tick < STEPS ? tick : STEPS + extra[extras++];
+      if (isSame[i] === 1) {
+        time += later[i];
       } else {
-        const later = tick === OTHER ? unzigzag(extra[extras++]) : tick - STEPS;
-        const expected = anchor + later * grid;
+        const expected = anchor + later[i] * grid;
         const deviation = values[start++];
         time = expected + deviation;
         anchor = nextAnchor(expected, deviation);
@@ -202,13 +206,17 @@ export class Times {
     }
   }
 
-  private reset(count: number, channels: number): void {
-    if (this.ticks.length < count) {
-      this.ticks = new Uint8Array(2 * count);
-      this.extra = new Uint32Array(2 * count);
-    }
+  private reset(channels: number): void {
     if (this.wasSame.length < channels) this.wasSame = new Uint8Array(2 * channels);
     this.wasSame.fill(0, 0, channels);
+    for (let i = 0; i < RANKS; i++) this.recent[i] = i + 1;
+  }
+
+  /** Moves what is at `rank` to the front; RANKS stands for a new one, which pushes out the oldest. */
+  private note(rank: number, ticks: number): void {
+    const { recent } = this;
+    for (let i = rank < RANKS ? rank : RANKS - 1; i > 0; i--) recent[i] = recent[i - 1];
+    recent[0] = ticks;
   }
 }
 
