@@ -1,39 +1,18 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
 import { encodeBatch, type Batch, type BatchHeader, type EncodedPayload } from '@fleetlog/shared/batch';
-import { CandumpParser, CanFrames, decodeCan, encodeCan } from '@fleetlog/shared/can';
-import { parseCandump } from '../support/candump-text.js';
+import { CanFrames, decodeCan, encodeCan } from '@fleetlog/shared/can';
+import { fordSeconds } from '../support/ford-seconds.js';
 import { generateSecond } from '../support/generate-frames.js';
 import type { BenchRow } from './row.js';
 
 const ROUNDS = 60;
 const WARM_UP_ROUNDS = 30;
-const fordFolder = '../shared/data/can-logs/ford-fusion-2017';
-const fordLogs = [
-  'acc_on_going_at_50km_per_hour.candump',
-  'acc_on_speed_changing_from_30km_to_80km_per_hour.candump.xz',
-];
-
 /** can-1 in batches of one second, envelope included: size and speed on one core. */
 export async function benchCodec(): Promise<BenchRow[]> {
   const generated = Array.from({ length: 20 }, (_, i) => generateSecond(i + 1));
   const rows = measure(generated, 'generated vehicle, 60 identifiers');
-  const paths = fordLogs.map((name) => `${fordFolder}/${name}`);
-  if (!paths.every((path) => existsSync(path))) return rows;
-  const recorded = paths.flatMap((path) => seconds(unpacked(path)));
+  const recorded = fordSeconds();
+  if (!recorded) return rows;
   return [...rows, ...measure(recorded, 'two Ford recordings, 27 s, 75 identifiers')];
-}
-
-function seconds(text: Uint8Array): CanFrames[] {
-  const parser = new CandumpParser();
-  parser.spanUs = 1e6;
-  return parseCandump(Buffer.from(text).toString('latin1'), parser).batches;
-}
-
-function unpacked(path: string): Uint8Array {
-  return path.endsWith('.xz')
-    ? execFileSync('xz', ['-dc', path], { maxBuffer: 1 << 28 })
-    : readFileSync(path);
 }
 
 function measure(batches: CanFrames[], what: string): BenchRow[] {
@@ -52,6 +31,10 @@ function measure(batches: CanFrames[], what: string): BenchRow[] {
       unit: 'bytes/frame',
       on,
     },
+    heapRow('can-1 encode', batches.length, on, () => batches.forEach((second) => encodeCan(second))),
+    heapRow('can-1 decode', batches.length, on, () =>
+      encoded.forEach((batch: Batch) => decodeCan(batch, into)),
+    ),
     row('can-1 encode', frames, on, () => batches.forEach((second) => encodeCan(second))),
     row('can-1 decode', frames, on, () => encoded.forEach((batch: Batch) => decodeCan(batch, into))),
   ];
@@ -66,6 +49,19 @@ function row(name: string, frames: number, on: string, work: () => void): BenchR
   });
   perSecond.sort((a, b) => a - b);
   return { name, value: perSecond[ROUNDS >> 1], unit: 'frames/s', on: `${on}; median of ${ROUNDS}` };
+}
+
+/** Objects made on JavaScript's heap, none of them for a single frame; payloads, which are new buffers, lie beside it. */
+function heapRow(name: string, batches: number, on: string, work: () => void): BenchRow {
+  for (let round = 0; round < WARM_UP_ROUNDS; round++) work();
+  const perBatch = Array.from({ length: ROUNDS }, () => {
+    const start = process.memoryUsage().heapUsed;
+    work();
+    return (process.memoryUsage().heapUsed - start) / batches;
+  });
+  // Rounds in which memory was collected give less than nothing.
+  const clean = perBatch.filter((bytes) => bytes >= 0).sort((a, b) => a - b);
+  return { name: `${name}, heap`, value: clean[clean.length >> 1], unit: 'bytes/batch', on };
 }
 
 function headerOf(payload: EncodedPayload, sequence: number): BatchHeader {

@@ -57,6 +57,7 @@ const style = fc.record({
   lowerCase: fc.boolean(),
   crlf: fc.boolean(),
   padded: fc.boolean(),
+  trimmed: fc.boolean(),
 });
 
 /** Batches of every sort of content that the columns can hold. */

@@ -10,21 +10,29 @@ import { describeFaults, noFaults, type FaultCounts } from '../support/chaos/fau
 import { realDataFolder, realRecordings } from '../support/chaos/recordings.js';
 import { playRound, type RoundResult } from '../support/chaos/round.js';
 
-/**
- * `npm run soak -- [--rounds 200] [--seed N] [--round K]`: rounds of recordings brought to the log through everything
- * that can go wrong. Prints a line a round and the score at the end; exit status 1 where a single byte differs.
- * `--round` plays that one only.
- */
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '200' },
-    seed: { type: 'string' },
-    round: { type: 'string' },
-  },
-});
-const seed = Number(values.seed ?? randomInt(2 ** 31));
-const first = Number(values.round ?? 0);
-const count = values.round === undefined ? Number(values.rounds) : 1;
+const help = `npm run soak -- [--rounds 200] [--seed N] [--round K]
+
+Rounds of recordings brought to the log through everything that can go wrong: processes killed, connections cut, torn
+and half-open, acknowledgements dropped, batches doubled and out of order. Prints a line a round and the score at the
+end; exit status 1 where a single byte differs.
+
+  --rounds N   rounds to play (200)
+  --seed N     of all that is random; printed, so that a run can be played again
+  --round K    play this one only
+
+Examples:
+  npm run soak -- --rounds 20
+  npm run soak -- --seed 20261122 --round 7
+`;
+
+const given = parsed();
+if (given.help) {
+  console.log(help);
+  process.exit(0);
+}
+const seed = Number(given.seed ?? randomInt(2 ** 31));
+const first = Number(given.round ?? 0);
+const count = given.round === undefined ? Number(given.rounds ?? 200) : 1;
 if (![seed, first, count].every((value) => Number.isSafeInteger(value) && value >= 0)) {
   console.error('Give --rounds, --seed and --round whole numbers.');
   process.exit(2);
@@ -111,4 +119,16 @@ async function freshCloud(before: Cloud | undefined, round: number): Promise<Clo
   const fresh = new Cloud(join(folder, `cloud-${round}`));
   await fresh.start();
   return fresh;
+}
+
+function parsed(): { rounds?: string; seed?: string; round?: string; help?: boolean } {
+  const text = { type: 'string' } as const;
+  try {
+    return parseArgs({
+      options: { rounds: text, seed: text, round: text, help: { type: 'boolean', short: 'h' } },
+    }).values;
+  } catch (error) {
+    console.error(`${(error as Error).message}. See npm run soak -- --help.`);
+    process.exit(2);
+  }
 }

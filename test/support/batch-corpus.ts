@@ -22,7 +22,7 @@ const baseUs = 1_790_000_000_000_000;
 /** Frames of every sort that `can-1` knows, on two buses, periodic and not. */
 function everySortOfFrame(): CanFrames {
   const frames = new CanFrames();
-  frames.style = { decimals: 6, lowerCase: true, crlf: true, padded: false };
+  frames.style = { decimals: 6, lowerCase: true, crlf: true, padded: false, trimmed: true };
   const data = Uint8Array.from({ length: 64 }, (_, i) => 255 - i);
   const first = frames.busIndex('can0');
   const second = frames.busIndex('vcan1');

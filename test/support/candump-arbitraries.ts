@@ -7,6 +7,7 @@ interface Writing {
   lowerCase: boolean;
   crlf: boolean;
   padded: boolean;
+  trimmed: boolean;
 }
 
 const writing: fc.Arbitrary<Writing> = fc.record({
@@ -14,6 +15,7 @@ const writing: fc.Arbitrary<Writing> = fc.record({
   lowerCase: fc.boolean(),
   crlf: fc.boolean(),
   padded: fc.boolean(),
+  trimmed: fc.boolean(),
 });
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex').toUpperCase();
@@ -84,10 +86,11 @@ function written({ name, text, oddity }: Line, timeUs: number, style: Writing, e
   const decimals = oddity === 'decimals' ? (style.decimals + 1) % 9 : style.decimals;
   const padded = oddity === 'padding' ? !style.padded : style.padded;
   const seconds = String(Math.floor(timeUs / 1e6)).padStart(padded ? 10 : 1, '0');
-  const fraction = String(timeUs % 1e6)
+  const digits = String(timeUs % 1e6)
     .padStart(6, '0')
     .padEnd(9, '7')
     .slice(0, decimals);
+  const fraction = style.trimmed ? digits.replace(/(?<=.)0+$/, '') : digits;
   const lower = oddity === 'case' ? !style.lowerCase : style.lowerCase;
   const frame = lower ? text.replace(/[A-F]/g, (letter) => letter.toLowerCase()) : text;
   const lineEnd = oddity === 'end' ? (end === '\n' ? '\r\n' : '\n') : end;

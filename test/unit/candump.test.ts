@@ -262,6 +262,27 @@ describe('candump text: style and what is kept verbatim', () => {
     assert.equal(formatCandump(batches), text);
   });
 
+  it('notices from the second batch on that a writer drops zeros', () => {
+    const text = '(7.91) can0 123#11\n(7.9) can0 123#11\n(7.918) can0 123#11\n(8.0) can0 123#11\n'.repeat(10);
+    const { batches } = parseCandump(text, new CandumpParser(), 10);
+    assert.deepEqual(
+      batches.map((frames) => frames.verbatim.size),
+      [7, 0, 0, 0],
+    );
+    assert.equal(formatCandump(batches), text);
+  });
+
+  it('notices as well that zeros are written again', () => {
+    const dropped = '(7.123456) can0 123#11\n(7.12345) can0 123#11\n'.repeat(10);
+    const text = dropped + '(8.123450) can0 123#11\n(8.123456) can0 123#11\n'.repeat(15);
+    const { batches } = parseCandump(text, new CandumpParser(), 10);
+    assert.deepEqual(
+      batches.map((frames) => frames.verbatim.size),
+      [5, 0, 5, 0, 0],
+    );
+    assert.equal(formatCandump(batches), text);
+  });
+
   it('keeps no old text where the times are shifted', () => {
     const parser = new CandumpParser();
     parser.shiftUs = 1_000_000_000_000_001;

@@ -14,6 +14,7 @@ import {
 } from './frames.js';
 import {
   CR,
+  DOT,
   HASH,
   LETTER_R,
   LETTER_T,
@@ -70,6 +71,7 @@ export class CandumpFormatter {
       }
       p = writePiece(view, p, secondsText);
       p = writeFraction(out, view, p, timeUs - seconds * 1e6, decimals);
+      if (style.trimmed && decimals > 1) while (out[p - 1] === ZERO && out[p - 2] !== DOT) p--;
       p = writePiece(view, p, names[frames.bus[i]]);
       const id = frames.id[i];
       p = writeId(view, out, p, id, pairs);

@@ -30,7 +30,7 @@ import {
   type LineResult,
 } from './candump-grammar.js';
 import { InterfaceNames } from './candump-names.js';
-import { FORM_CRLF } from './candump-style.js';
+import { FORM_CRLF, FORM_ZERO } from './candump-style.js';
 
 const SECONDS_MAX = 9_000_000_000; // µs stay safe integers, until the year 2255
 const COLON = 58;
@@ -49,7 +49,7 @@ export class CandumpLine {
   dlc = 0;
   readonly data = new Uint8Array(FRAME_DATA_BYTES_MAX + 1);
   length = 0;
-  /** Decimals and line end: see candump-style.ts. */
+  /** Decimals, line end and a zero at the end of the fraction: see candump-style.ts. */
   form = 0;
   /** Sum of the notes of all hex digits: UPPER_CASE, LOWER_CASE. */
   digits = 0;
@@ -103,6 +103,7 @@ export class CandumpLine {
     if (seconds > SECONDS_MAX) return lineResult.timeRange;
     this.timeUs = seconds * 1e6 + micros;
     this.form = Math.min(decimals, 6);
+    if (decimals > 1 && bytes[p - 1] === ZERO) this.form |= FORM_ZERO;
     this.secondsDigits = bytes[start + 1] === ZERO ? -secondsDigits : secondsDigits;
     this.at = p + 2;
     return lineResult.ok;

@@ -1,15 +1,21 @@
 import type { CanFrames } from './frames.js';
 import { LOWER_CASE, PADDED_SECONDS_DIGITS, UPPER_CASE } from './candump-grammar.js';
 
-/** Bits of a line's form: its number of decimals (0 to 6), and whether it ends in CR LF. */
+/**
+ * Bits of a line's form: its number of decimals (0 to 6), whether it ends in CR LF, and whether its fraction ends in a
+ * zero. A batch's form says instead whether its writer drops such zeros.
+ */
 export const DECIMALS_MASK = 7;
 export const FORM_CRLF = 8;
+export const FORM_ZERO = 16;
+export const FORM_TRIMMED = 32;
 
 /**
  * Settles the `CandumpStyle` of each batch from the lines as they come, and tells which lines aren't of it.
  *
  * Decimals and line end follow the batch's first line, or the batch before it where that fitted most of its lines (so
- * that one odd line at the wrong place doesn't make a whole batch odd). Case and padding are settled by the first
+ * that one odd line at the wrong place doesn't make a whole batch odd). Whether zeros at the end of fractions are dropped,
+ * as by `print(time)` of many languages, follows the batch before. Case and padding are settled by the first
  * line that shows them.
  */
 export class StyleTracker {
@@ -20,13 +26,27 @@ export class StyleTracker {
   /** Lines of the batch. */
   lines = 0;
   private linesOfOtherForm = 0;
+  /** Lines whose fraction is shorter than the batch's, and ends in no zero; and lines that end in one. */
+  private shorterLines = 0;
+  private zeroLines = 0;
+  /** Decimals of the line that has most. */
+  private decimalsMax = 0;
   private paddingKnown = false;
 
   /** Starts a batch with a line of this form. */
   begin(frames: CanFrames, form: number, timesAreShifted: boolean): void {
-    if (this.lines === 0 || 2 * this.linesOfOtherForm > this.lines) this.form = form;
+    if (this.shorterLines > this.zeroLines) {
+      this.form = (this.form & FORM_CRLF) | FORM_TRIMMED | this.decimalsMax;
+    } else if (this.lines === 0 || 2 * this.linesOfOtherForm > this.lines) {
+      this.form = form & ~FORM_ZERO;
+    } else if (this.zeroLines > 0) {
+      this.form &= ~FORM_TRIMMED;
+    }
     this.lines = 0;
     this.linesOfOtherForm = 0;
+    this.shorterLines = 0;
+    this.zeroLines = 0;
+    this.decimalsMax = this.form & DECIMALS_MASK;
     this.letterCase = 0;
     this.paddingKnown = false;
     frames.style = {
@@ -34,6 +54,7 @@ export class StyleTracker {
       lowerCase: false,
       crlf: (this.form & FORM_CRLF) !== 0,
       padded: true,
+      trimmed: !timesAreShifted && (this.form & FORM_TRIMMED) !== 0,
     };
   }
 
@@ -43,11 +64,8 @@ export class StyleTracker {
    */
   settle(frames: CanFrames, form: number, letterCase: number, secondsDigits: number): boolean {
     this.lines++;
-    let odd = false;
-    if (form !== this.form) {
-      this.linesOfOtherForm++;
-      odd = true;
-    }
+    let odd = this.isOfOtherForm(form);
+    if (odd) this.linesOfOtherForm++;
     if (letterCase & ~this.letterCase) {
       if (this.letterCase === 0 && letterCase !== (UPPER_CASE | LOWER_CASE)) {
         this.letterCase = letterCase;
@@ -57,6 +75,17 @@ export class StyleTracker {
       }
     }
     return secondsDigits === PADDED_SECONDS_DIGITS ? odd : this.settlePadding(frames, secondsDigits) || odd;
+  }
+
+  private isOfOtherForm(form: number): boolean {
+    const decimals = form & DECIMALS_MASK;
+    const most = this.form & DECIMALS_MASK;
+    if (decimals > this.decimalsMax) this.decimalsMax = decimals;
+    if (form & FORM_ZERO) this.zeroLines++;
+    else if (decimals > 0 && decimals < most) this.shorterLines++;
+    if ((form ^ this.form) & FORM_CRLF) return true;
+    if (this.form & FORM_TRIMMED) return decimals === 0 || decimals > most || (form & FORM_ZERO) !== 0;
+    return decimals !== most;
   }
 
   private settlePadding(frames: CanFrames, secondsDigits: number): boolean {

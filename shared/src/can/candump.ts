@@ -16,7 +16,7 @@ import {
   type LineResult,
 } from './candump-grammar.js';
 import { CandumpLine } from './candump-line.js';
-import { DECIMALS_MASK, FORM_CRLF, StyleTracker } from './candump-style.js';
+import { DECIMALS_MASK, FORM_CRLF, FORM_TRIMMED, StyleTracker } from './candump-style.js';
 
 /** Of a line of the common shape without the interface's name: 20 + 1 + 9 + 16 + 2, and 2 to spare. */
 const COMMON_LINE_BYTES_MAX = 50;
@@ -109,6 +109,7 @@ export class CandumpParser {
     const b = hexPair[view.getUint16(start + 14)];
     const c = hexPair[view.getUint16(start + 16)];
     if ((a | b | c) > 255) return false;
+    if (style.form & FORM_TRIMMED && (c & 15) === 0) return false;
     // The pairs are hex, that is BCD: 0x59 - 6 * 5 = 59
     const micros = (a - 6 * (a >> 4)) * 10_000 + (b - 6 * (b >> 4)) * 100 + (c - 6 * (c >> 4));
     const timeUs = this.secondUs + micros + this.shiftUs;

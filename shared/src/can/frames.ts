@@ -25,7 +25,7 @@ export const TIME_OFFSET_LIMIT_US = 0x7fff_ffff;
 export const FRAME_DATA_BYTES_MAX = 64;
 export const BUSES_MAX = 255;
 
-/** How a `candump -L` recording writes its lines; one per batch, packed into an integer of 8 bits. */
+/** How a `candump -L` recording writes its lines; one per batch, packed into 7 bits. */
 export interface CandumpStyle {
   /** Digits behind the decimal point of the time, 0 to 6. */
   decimals: number;
@@ -34,6 +34,8 @@ export interface CandumpStyle {
   crlf: boolean;
   /** Seconds are padded with zeros to 10 digits, as newer can-utils does. */
   padded: boolean;
+  /** Fractions end in no zero, but for one that is the only digit. */
+  trimmed: boolean;
 }
 
 export const defaultCandumpStyle: Readonly<CandumpStyle> = {
@@ -41,6 +43,7 @@ export const defaultCandumpStyle: Readonly<CandumpStyle> = {
   lowerCase: false,
   crlf: false,
   padded: true,
+  trimmed: false,
 };
 
 /** Data length of a CAN FD frame by DLC (ISO 11898-1:2015, table 5). */

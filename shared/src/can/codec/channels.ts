@@ -1,23 +1,19 @@
 import { malformedPayload } from '../../batch/payload.js';
 import { CAN_SFF_MASK, canonicalDlc, FRAME_DATA_BYTES_MAX, type CanFrames } from '../frames.js';
-import type { SymbolReader } from './symbol-reader.js';
-import type { SymbolWriter } from './symbol-writer.js';
-import { readNumberUpTo, writeNumber } from './numbers.js';
+import type { BitReader } from './bit-reader.js';
+import type { BitWriter } from './bit-writer.js';
 import { resized } from './resized.js';
-import { FORM, SMALL } from './tables.js';
 
 /*
- * channels   = count { form [ bus flags length [ dlc ] ] id }   ; in order of first appearance
+ * channels   = count { same [ bus flags length canonical [ dlc ] ] wide id }     ; in order of first appearance
  * count      = number
- * form       = symbol            ; 0 bus, flags, length and dlc as the channel before, 2 dlc as flags and length say,
- *                                ; 4 dlc follows; plus 1 where the id has 32 bits
- * bus, flags, dlc = 8 bits, length = number
+ * same       = bit               ; bus, flags, length and dlc are those of the channel before
+ * canonical  = bit               ; the dlc is what flags and length say
+ * wide       = bit               ; the id has 32 bits
+ * bus, flags, dlc = 8 bits, length = 7 bits
  * id         = 11 bits | 32 bits
  */
-const SAME = 0;
-const CANONICAL = 2;
-const EXPLICIT = 4;
-const WIDE_ID = 1;
+const CHANNEL_BITS_MAX = 1 + 8 + 8 + 7 + 1 + 8 + 1 + 32;
 const PLACES_KEPT = 2048;
 
 /** Frames that differ in time and data only are of one channel. Reused from batch to batch. */
@@ -28,6 +24,8 @@ export class Channels {
   flags = new Uint8Array(256);
   dlc = new Uint8Array(256);
   length = new Uint8Array(256);
+  /** Bus, flags, dlc and length in one. */
+  private traits = new Int32Array(256);
   /** Frames of each. */
   frames = new Int32Array(256);
   /** Index of channel + 1 by hash, 0 free; at least twice as many places as channels. */
@@ -41,28 +39,21 @@ export class Channels {
 
   /** The channel of such a frame, added where it is new. */
   of(id: number, bus: number, flags: number, dlc: number, length: number): number {
-    const { places } = this;
+    const { places, id: ids, traits } = this;
+    const own = traitsOf(bus, flags, dlc, length);
     const mask = places.length - 1;
-    let place = hashOf(id, bus, flags, dlc, length) & mask;
-    for (;;) {
-      const at = places[place] - 1;
-      if (at < 0) break;
-      if (
-        this.id[at] === id &&
-        this.length[at] === length &&
-        this.dlc[at] === dlc &&
-        this.flags[at] === flags &&
-        this.bus[at] === bus
-      ) {
-        this.frames[at]++;
-        return at;
-      }
+    let place = hashOf(id, own) & mask;
+    let at = places[place] - 1;
+    while (at >= 0 && (ids[at] !== id || traits[at] !== own)) {
       place = (place + 1) & mask;
+      at = places[place] - 1;
     }
-    const at = this.add(id, bus, flags, dlc, length);
-    this.frames[at] = 1;
-    places[place] = at + 1;
-    if (2 * this.count > places.length) this.rehash();
+    if (at < 0) {
+      at = this.add(id, bus, flags, dlc, length);
+      places[place] = at + 1;
+      if (2 * this.count > places.length) this.rehash();
+    }
+    this.frames[at]++;
     return at;
   }
 
@@ -75,6 +66,7 @@ export class Channels {
     this.flags[at] = flags;
     this.dlc[at] = dlc;
     this.length[at] = length;
+    this.traits[at] = traitsOf(bus, flags, dlc, length);
     this.frames[at] = 0;
     return at;
   }
@@ -86,6 +78,7 @@ export class Channels {
     this.flags = resized(this.flags, new Uint8Array(size));
     this.dlc = resized(this.dlc, new Uint8Array(size));
     this.length = resized(this.length, new Uint8Array(size));
+    this.traits = resized(this.traits, new Int32Array(size));
     this.frames = resized(this.frames, new Int32Array(size));
   }
 
@@ -93,7 +86,7 @@ export class Channels {
     const places = new Int32Array(4 * this.places.length);
     const mask = places.length - 1;
     for (let at = 0; at < this.count; at++) {
-      let place = hashOf(this.id[at], this.bus[at], this.flags[at], this.dlc[at], this.length[at]) & mask;
+      let place = hashOf(this.id[at], this.traits[at]) & mask;
       while (places[place] !== 0) place = (place + 1) & mask;
       places[place] = at + 1;
     }
@@ -101,9 +94,11 @@ export class Channels {
   }
 }
 
-function hashOf(id: number, bus: number, flags: number, dlc: number, length: number): number {
-  const rest = (flags << 24) | (bus << 16) | (dlc << 8) | length;
-  const hash = Math.imul(id ^ Math.imul(rest, 0x85eb_ca6b), 0x9e37_79b1);
+const traitsOf = (bus: number, flags: number, dlc: number, length: number): number =>
+  (flags << 24) | (bus << 16) | (dlc << 8) | length;
+
+function hashOf(id: number, traits: number): number {
+  const hash = Math.imul(id ^ Math.imul(traits, 0x85eb_ca6b), 0x9e37_79b1);
   return hash ^ (hash >>> 15);
 }
 
@@ -119,52 +114,52 @@ export function sortIntoChannels(frames: CanFrames, channels: Channels, channelO
   }
 }
 
-export function writeChannels(out: SymbolWriter, channels: Channels): void {
+export function writeChannels(out: BitWriter, channels: Channels): void {
   const { count, id, bus, flags, dlc, length } = channels;
-  out.reserve(8 * count + 4);
-  writeNumber(out, SMALL, count);
+  out.reserve(44 + count * CHANNEL_BITS_MAX);
+  out.number(count);
   for (let i = 0; i < count; i++) {
-    const idForm = id[i] <= CAN_SFF_MASK ? 0 : WIDE_ID;
     const isSame =
       i > 0 &&
       bus[i] === bus[i - 1] &&
       flags[i] === flags[i - 1] &&
       length[i] === length[i - 1] &&
       dlc[i] === dlc[i - 1];
-    const isCanonical = dlc[i] === canonicalDlc(flags[i], length[i]);
-    const form = isSame ? SAME : isCanonical ? CANONICAL : EXPLICIT;
-    out.symbol(FORM, idForm + form);
+    out.bits(isSame ? 1 : 0, 1);
     if (!isSame) {
+      const isCanonical = dlc[i] === canonicalDlc(flags[i], length[i]);
       out.bits(bus[i], 8);
       out.bits(flags[i], 8);
-      writeNumber(out, SMALL, length[i]);
+      out.bits(length[i], 7);
+      out.bits(isCanonical ? 1 : 0, 1);
       if (!isCanonical) out.bits(dlc[i], 8);
     }
-    if (idForm === 0) out.bits(id[i], 11);
-    else out.word(id[i]);
+    const isWide = id[i] > CAN_SFF_MASK;
+    out.bits(isWide ? 1 : 0, 1);
+    out.long(id[i], isWide ? 32 : 11);
   }
 }
 
 /** Reads at most `countMax` channels; their buses have names. */
-export function readChannels(input: SymbolReader, channels: Channels, countMax: number, buses: number): void {
+export function readChannels(input: BitReader, channels: Channels, countMax: number, buses: number): void {
   channels.clear();
-  const count = readNumberUpTo(input, SMALL, countMax);
+  const count = input.numberUpTo(countMax);
   let bus = 0;
   let flags = 0;
   let dlc = 0;
   let length = 0;
   for (let i = 0; i < count; i++) {
-    const symbol = input.symbol(FORM);
-    const form = symbol & ~WIDE_ID;
-    if (form > EXPLICIT || (form === SAME && i === 0)) throw malformedPayload('a channel has no form');
-    if (form !== SAME) {
+    const isSame = input.bits(1) === 1;
+    if (isSame && i === 0) throw malformedPayload('the first channel has none before it');
+    if (!isSame) {
       bus = input.bits(8);
       if (bus >= buses) throw malformedPayload('a bus has no name');
       flags = input.bits(8);
-      length = readNumberUpTo(input, SMALL, FRAME_DATA_BYTES_MAX);
-      dlc = form === CANONICAL ? canonicalDlc(flags, length) : input.bits(8);
+      length = input.bits(7);
+      if (length > FRAME_DATA_BYTES_MAX) throw malformedPayload('a frame is too long');
+      dlc = input.bits(1) === 1 ? canonicalDlc(flags, length) : input.bits(8);
     }
-    const id = symbol & WIDE_ID ? input.word() : input.bits(11);
+    const id = input.bits(1) === 1 ? input.long(32) : input.bits(11);
     channels.add(id, bus, flags, dlc, length);
   }
 }

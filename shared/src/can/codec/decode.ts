@@ -2,24 +2,27 @@ import { expectCodec, malformedPayload, overLimit } from '../../batch/payload.js
 import { checkTimeSpan } from '../../batch/times.js';
 import { limits, type Batch } from '../../batch/types.js';
 import { CanFrames } from '../frames.js';
+import { BitReader } from './bit-reader.js';
 import { ByteReader } from './byte-reader.js';
 import { Channels, readChannels } from './channels.js';
 import { readFacts } from './facts.js';
-import { LaneReader } from './lane-reader.js';
+import { LaneFiller } from './lane-filler.js';
+import { LanePlan } from './lane-plan.js';
 import { Order } from './order.js';
 import { Places } from './places.js';
 import { SymbolReader } from './symbol-reader.js';
-import { TABLES } from './tables.js';
 import { Times } from './times.js';
 
 /** Arrays that are used again for each batch: decoding is synchronous, so one set serves a thread. */
 class Decoder {
-  private readonly symbols = new SymbolReader(TABLES);
+  private readonly symbols = new SymbolReader();
+  private readonly bits = new BitReader();
   private readonly channels = new Channels();
   private readonly order = new Order();
   private readonly times = new Times();
   private readonly places = new Places();
-  private readonly lanes = new LaneReader(this.symbols);
+  private readonly plan = new LanePlan(this.symbols, this.bits);
+  private readonly filler = new LaneFiller(this.plan, this.bits);
   private channelOf = new Int32Array(4096);
 
   decode({ header, payload }: Batch, into: CanFrames): void {
@@ -34,20 +37,28 @@ class Decoder {
       rawBytesMax: header.rawBytes,
     });
     const dataBytes = header.rawBytes - factsBytes;
-    const { symbols, channels } = this;
+    const { symbols, bits, channels } = this;
+    const tableBytes = input.varint();
+    const bitBytes = input.varint();
+    bits.open(input.borrow(tableBytes));
+    symbols.readTables(bits);
+    bits.close();
+    bits.open(input.borrow(bitBytes));
     symbols.open(input.rest());
-    readChannels(symbols, channels, count, into.buses.length);
+    readChannels(bits, channels, count, into.buses.length);
     if (this.channelOf.length < count) this.channelOf = new Int32Array(2 * count);
     const { channelOf } = this;
-    this.order.read(symbols, channelOf, count, channels.count);
+    this.order.read(symbols, bits, channelOf, count, channels.count);
     into.reserve(count, dataBytes);
     if (spread(channels, channelOf, count, into) !== dataBytes) {
       throw malformedPayload('its data are not as long as the header says');
     }
-    this.times.read(symbols, into.timeOffsetUs, channelOf, count, channels.count);
+    this.times.read(symbols, bits, into.timeOffsetUs, count);
     this.places.sort(channels, channelOf, into.dataStart, count);
-    this.lanes.read(channels, this.places.dataStart, into.data);
+    this.plan.read(channels, this.places.dataStart, into.data);
+    this.filler.fill(channels, this.places.dataStart, into.data);
     symbols.close();
+    bits.close();
     into.count = count;
   }
 }

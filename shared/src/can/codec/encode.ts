@@ -2,27 +2,30 @@ import { overLimit } from '../../batch/payload.js';
 import { timeSpan } from '../../batch/times.js';
 import { limits, type EncodedPayload } from '../../batch/types.js';
 import type { CanFrames } from '../frames.js';
+import { BitWriter } from './bit-writer.js';
+import { ByteWriter } from './byte-writer.js';
 import { Channels, sortIntoChannels, writeChannels } from './channels.js';
 import { writeFacts } from './facts.js';
 import { LaneWriter } from './lane-writer.js';
 import { Order } from './order.js';
 import { Places } from './places.js';
 import { SymbolWriter } from './symbol-writer.js';
-import { TABLES } from './tables.js';
 import { Times } from './times.js';
 
 /** Arrays that are used again for each batch: encoding is synchronous, so one set serves a thread. */
 class Encoder {
-  private readonly out = new SymbolWriter(TABLES);
+  private readonly out = new SymbolWriter();
+  private readonly bits = new BitWriter();
+  private readonly tables = new BitWriter();
   private readonly channels = new Channels();
   private readonly order = new Order();
   private readonly times = new Times();
   private readonly places = new Places();
-  private readonly lanes = new LaneWriter(this.out);
+  private readonly lanes = new LaneWriter(this.out, this.bits);
   private channelOf = new Int32Array(4096);
 
   encode(frames: CanFrames): EncodedPayload {
-    const { out, channels } = this;
+    const { out, bits, channels } = this;
     const { count } = frames;
     const { firstTimeUs, lastTimeUs } = timeSpan(frames);
     const { head, rawBytes: factsBytes } = writeFacts(frames, firstTimeUs);
@@ -35,12 +38,12 @@ class Encoder {
     sortIntoChannels(frames, channels, channelOf);
     this.places.sort(channels, channelOf, frames.dataStart, count);
     out.clear();
-    writeChannels(out, channels);
-    this.order.write(out, channelOf, count, channels.count);
-    this.times.write(out, frames.timeOffsetUs, channelOf, count, channels.count);
+    bits.clear();
+    writeChannels(bits, channels);
+    this.order.write(out, bits, channelOf, count, channels.count);
+    this.times.write(out, bits, frames.timeOffsetUs, count);
     this.lanes.write(channels, this.places.dataStart, frames.data);
-    const payload = out.finish(head.length);
-    payload.set(head);
+    const payload = this.join(head);
     return {
       kind: 'can',
       codec: 'can-1',
@@ -50,6 +53,30 @@ class Encoder {
       firstTimeUs,
       lastTimeUs,
     };
+  }
+
+  private join(head: Uint8Array): Uint8Array {
+    const { out, tables } = this;
+    tables.clear();
+    out.writeTables(tables);
+    const tableBytes = tables.finish();
+    const bits = this.bits.finish();
+    const words = out.code();
+    const sizes = new ByteWriter();
+    sizes.varint(tableBytes.length);
+    sizes.varint(bits.length);
+    const sizeBytes = sizes.written();
+    const start = head.length + sizeBytes.length + tableBytes.length + bits.length;
+    const payload = new Uint8Array(start + 2 * words.length);
+    payload.set(head);
+    payload.set(sizeBytes, head.length);
+    payload.set(tableBytes, head.length + sizeBytes.length);
+    payload.set(bits, start - bits.length);
+    for (let i = 0, to = start; i < words.length; i++) {
+      payload[to++] = words[i];
+      payload[to++] = words[i] >>> 8;
+    }
+    return payload;
   }
 }
 

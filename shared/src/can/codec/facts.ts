@@ -8,7 +8,7 @@ import { ByteWriter } from './byte-writer.js';
  * head     = size stored facts               ; bytes of the facts, and as stored; 0 stored: plain, else a zstd frame
  * facts    = base style buses verbatim       ; what holds for the whole batch
  * base     = varint                          ; zigzag of baseTimeUs less the header's first time
- * style    = u8                              ; bits 0-2 decimals, 3 lower case, 4 CR LF, 5 padded
+ * style    = u8                              ; bits 0-2 decimals, 3 lower case, 4 CR LF, 5 padded, 6 trimmed
  * buses    = varint { varint utf8 }          ; how many names; of each its length and bytes
  * verbatim = varint { varint varint bytes }  ; how many lines; of each: frames since the last one, length, bytes
  */
@@ -16,6 +16,7 @@ const PLAIN_BYTES_MAX = 96;
 const LOWER_CASE = 0x08;
 const CRLF = 0x10;
 const PADDED = 0x20;
+const TRIMMED = 0x40;
 
 /** The head of a payload, and how many bytes it has when decompressed. */
 export function writeFacts(frames: CanFrames, firstTimeUs: number): { head: Uint8Array; rawBytes: number } {
@@ -83,17 +84,20 @@ function packStyle(style: CandumpStyle): number {
     style.decimals |
     (style.lowerCase ? LOWER_CASE : 0) |
     (style.crlf ? CRLF : 0) |
-    (style.padded ? PADDED : 0)
+    (style.padded ? PADDED : 0) |
+    (style.trimmed ? TRIMMED : 0)
   );
 }
 
 function unpackStyle(bits: number): CandumpStyle {
   const decimals = bits & 7;
-  if (decimals > 6 || bits > (7 | LOWER_CASE | CRLF | PADDED)) throw malformedPayload('its style is unknown');
+  if (decimals > 6 || bits > (7 | LOWER_CASE | CRLF | PADDED | TRIMMED))
+    throw malformedPayload('its style is unknown');
   return {
     decimals,
     lowerCase: (bits & LOWER_CASE) !== 0,
     crlf: (bits & CRLF) !== 0,
     padded: (bits & PADDED) !== 0,
+    trimmed: (bits & TRIMMED) !== 0,
   };
 }

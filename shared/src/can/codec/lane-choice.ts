@@ -4,6 +4,7 @@ import {
   CURVE,
   DISTANCE,
   PLAIN,
+  RARE,
   RECENT,
   recentStart,
   RECENT_CHANGE,
@@ -15,176 +16,259 @@ import { FRAME_DATA_BYTES_MAX } from '../frames.js';
 
 /* A copy: V8 folds a module's own constants, not imported ones. */
 const PLACES = RECENT;
+/** As a lane's kind here: the WIDE lane before it covers it. */
+export const WIDE_SECOND = 255;
 /** Changes that a choice looks at. */
-const SAMPLES = 32;
+const SAMPLES = 24;
 /** More varying lanes than this aren't searched for checksums: the search is quadratic. */
 const SUM_LANES_MAX = 16;
 
 /*
- * Rough costs in bits. What they are worth is only the ratio, so they needn't be exact: about 2 bits for the sign and
- * the leading one, and the digits behind it.
+ * Rough costs in sixteenths of a bit. What they are worth is only the ratio, so they needn't be exact: about 2 bits for
+ * the sign and the leading one, and the digits behind it.
  */
-const numberBits = Float64Array.from({ length: 256 }, (_, u) => (u === 0 ? 0.6 : 1.6 + 1.15 * Math.log2(u)));
-/** The same by signed change, as an unsigned byte. */
-const changeBits = Float64Array.from(
-  { length: 256 },
-  (_, byte) => numberBits[byte < 128 ? 2 * byte : 511 - 2 * byte],
+const BIT = 16;
+const numberCost = Uint8Array.from({ length: 256 }, (_, u) =>
+  Math.round(BIT * (u === 0 ? 0.6 : 1.6 + 1.15 * Math.log2(u))),
 );
-const rankBits = Float64Array.of(0.6, 1.8, 2.5, 3, 3.4, 3.7, 4, 3 + 8);
+/** The same by signed change, as an unsigned byte. */
+const changeCost = Uint8Array.from(
+  { length: 256 },
+  (_, byte) => numberCost[byte < 128 ? 2 * byte : 511 - 2 * byte],
+);
+const rankCost = Uint8Array.of(
+  ...[0.6, 1.8, 2.5, 3, 3.4, 3.7, 4, 3 + 8].map((bits) => Math.round(BIT * bits)),
+);
+/** Costs a frame from which a level is left for the next one. */
+const QUIET = 1.2 * BIT;
+const MODERATE = 2.6 * BIT;
+const NOISY = 4.4 * BIT;
+const RANKS_QUIET = 1.3 * BIT;
 
 /** Chooses how to tell each lane of a channel. Encoder only: the reader is told. Reused from channel to channel. */
 export class LaneChoice {
   readonly kind = new Uint8Array(FRAME_DATA_BYTES_MAX);
+  /** Of the kinds that have levels. */
+  readonly level = new Uint8Array(FRAME_DATA_BYTES_MAX);
   /** Of DISTANCE: the other lane. */
   readonly other = new Uint8Array(FRAME_DATA_BYTES_MAX);
   /** Of the lane of kind SUM, which is one at most: 1 for each lane that is added to it. */
   readonly isSummand = new Uint8Array(FRAME_DATA_BYTES_MAX);
-  private readonly bits = new Float64Array(FRAME_DATA_BYTES_MAX);
+  private readonly cost = new Int32Array(FRAME_DATA_BYTES_MAX);
   private readonly recent = new Uint8Array(RECENT);
+  /** The first changes of the varying lanes, from `lane * SAMPLES` on. */
+  private readonly changes = new Uint8Array(FRAME_DATA_BYTES_MAX * SAMPLES);
   private readonly sums = new Uint8Array(SAMPLES);
   private readonly varying = new Uint8Array(FRAME_DATA_BYTES_MAX);
 
   /**
-   * `columns` holds the lanes one after the other, `frames` bytes each; `kind` says CONSTANT or something else on
-   * entry.
+   * `columns` holds the lanes one after the other, `frames` bytes each; `kind` says CONSTANT, RARE or something else
+   * on entry.
    */
   choose(columns: Uint8Array, frames: number, lanes: number): void {
-    const { kind, bits, varying } = this;
+    const { kind, cost, varying } = this;
     const samples = Math.min(frames - 1, SAMPLES);
+    const noise = BIT * (1.5 * samples + 4);
     let count = 0;
     let noisy = 0;
-    const noise = 1.5 * samples + 4;
     for (let lane = 0; lane < lanes; lane++) {
       if (kind[lane] === CONSTANT) continue;
       varying[count++] = lane;
+      const changeCosts = this.takeChanges(columns, lane, frames, samples);
+      if (kind[lane] === RARE) {
+        cost[lane] = 0;
+        continue;
+      }
       kind[lane] = CHANGE;
-      bits[lane] = bitsOfChange(columns, lane * frames, samples);
-      if (bits[lane] > noise) noisy++;
+      cost[lane] = changeCosts;
+      if (changeCosts > noise) noisy++;
     }
-    const sumLane = noisy >= 2 && count <= SUM_LANES_MAX ? this.findSum(columns, frames, samples, count) : -1;
+    const sumLane = noisy >= 2 && count <= SUM_LANES_MAX ? this.findSum(samples, count) : -1;
+    const quiet = BIT * (0.7 * samples + 2);
     for (let i = 0; i < count; i++) {
       const lane = varying[i];
-      if (lane === sumLane) continue;
-      if (bits[lane] > 0.7 * samples + 2) this.chooseOne(columns, frames, samples, i, sumLane);
+      if (lane !== sumLane && cost[lane] > quiet) this.chooseOne(columns, frames, samples, i, sumLane);
     }
-    for (let i = 0; i + 1 < count; i++) {
-      const lane = varying[i];
-      const next = varying[i + 1];
-      if (next !== lane + 1 || lane === sumLane || next === sumLane || kind[next] === DISTANCE) continue;
-      if (bits[next] <= samples || this.isReferred(lane, count) || this.isReferred(next, count)) continue;
-      const wide = bitsOfWide(columns, lane * frames, next * frames, samples);
-      if (wide >= bits[lane] + bits[next]) continue;
-      kind[lane] = WIDE;
-      kind[next] = WIDE;
-      i++;
+    this.chooseWide(samples, count, sumLane);
+    this.chooseLevels(samples, count);
+  }
+
+  /** Notes a lane's first changes, and returns what they cost. */
+  private takeChanges(columns: Uint8Array, lane: number, frames: number, samples: number): number {
+    const { changes } = this;
+    const start = lane * frames;
+    const to = lane * SAMPLES;
+    let sum = 0;
+    let before = columns[start];
+    for (let j = 0; j < samples; j++) {
+      const value = columns[start + j + 1];
+      const change = (value - before) & 0xff;
+      changes[to + j] = change;
+      sum += changeCost[change];
+      before = value;
     }
+    return sum;
   }
 
   private chooseOne(columns: Uint8Array, frames: number, samples: number, at: number, sumLane: number): void {
-    const { kind, bits, varying } = this;
+    const { kind, cost, varying } = this;
     const lane = varying[at];
-    const start = lane * frames;
-    let best = bits[lane];
-    const recentChange = this.bitsOfRecentChange(columns, start, samples);
-    if (recentChange < best) {
-      best = recentChange;
-      kind[lane] = RECENT_CHANGE;
-    }
-    const recentValue = this.bitsOfRecentValue(columns, start, samples);
-    if (recentValue < best) {
-      best = recentValue;
-      kind[lane] = RECENT_VALUE;
-    }
-    const curve = bitsOfCurve(columns, start, samples);
+    let best = cost[lane];
+    const curve = this.costOfCurve(lane, samples);
     if (curve < best) {
       best = curve;
       kind[lane] = CURVE;
     }
     for (let i = 0; i < at; i++) {
       const other = varying[i];
-      if (other === sumLane || bits[other] < samples) continue;
-      const distance = bitsOfDistance(columns, start, other * frames, samples) + 4;
+      if (other === sumLane || cost[other] < BIT * samples) continue;
+      const distance = this.costOfDistance(lane, other, samples) + 4 * BIT;
       if (distance < best) {
         best = distance;
         kind[lane] = DISTANCE;
         this.other[lane] = other;
       }
     }
-    if (8 * samples <= best) {
-      best = 8 * samples;
+    const recentChange = this.costOfRecentChange(lane, samples, best);
+    if (recentChange < best) {
+      best = recentChange;
+      kind[lane] = RECENT_CHANGE;
+    }
+    const recentValue = this.costOfRecentValue(columns, lane * frames, samples, best);
+    if (recentValue < best) {
+      best = recentValue;
+      kind[lane] = RECENT_VALUE;
+    }
+    if (8 * BIT * samples <= best) {
+      best = 8 * BIT * samples;
       kind[lane] = PLAIN;
     }
-    bits[lane] = best;
+    cost[lane] = best;
+  }
+
+  private chooseWide(samples: number, count: number, sumLane: number): void {
+    const { kind, cost, varying } = this;
+    for (let i = 0; i + 1 < count; i++) {
+      const lane = varying[i];
+      const next = varying[i + 1];
+      if (next !== lane + 1 || lane === sumLane || next === sumLane || cost[next] <= BIT * samples) continue;
+      const wide = this.costOfWide(lane, next, samples);
+      if (wide >= cost[lane] + cost[next]) continue;
+      kind[lane] = WIDE;
+      kind[next] = WIDE_SECOND;
+      cost[lane] = wide;
+      i++;
+    }
+  }
+
+  private chooseLevels(samples: number, count: number): void {
+    const { kind, level, cost, varying } = this;
+    for (let i = 0; i < count; i++) {
+      const lane = varying[i];
+      const each = cost[lane] / samples;
+      if (kind[lane] >= RECENT_CHANGE) level[lane] = each < RANKS_QUIET ? 0 : 1;
+      else level[lane] = each < QUIET ? 0 : each < MODERATE ? 1 : each < NOISY ? 2 : 3;
+    }
   }
 
   /**
    * Looks for a checksum: a set of lanes whose sum hardly changes. Starts from all varying lanes and leaves out what
    * disturbs. Returns the set's noisiest lane, which the sum then stands for, or -1.
    */
-  private findSum(columns: Uint8Array, frames: number, samples: number, count: number): number {
-    const { kind, bits, sums, varying, isSummand } = this;
+  private findSum(samples: number, count: number): number {
+    const { kind, cost, sums, varying, isSummand, changes } = this;
     sums.fill(0);
     isSummand.fill(0);
     for (let i = 0; i < count; i++) {
-      const start = varying[i] * frames;
+      const start = varying[i] * SAMPLES;
       isSummand[varying[i]] = 1;
-      for (let j = 0; j < samples; j++) sums[j] += columns[start + j + 1] - columns[start + j];
+      for (let j = 0; j < samples; j++) sums[j] += changes[start + j];
     }
     let best = 0;
-    for (let j = 0; j < samples; j++) best += changeBits[sums[j]];
+    for (let j = 0; j < samples; j++) best += changeCost[sums[j]];
     for (let left = count; left > 2; left--) {
       let without = -1;
       for (let i = 0; i < count; i++) {
         if (isSummand[varying[i]] === 0) continue;
-        const start = varying[i] * frames;
-        let sumBits = 0;
-        for (let j = 0; j < samples; j++) {
-          sumBits += changeBits[(sums[j] - columns[start + j + 1] + columns[start + j]) & 0xff];
-        }
-        if (sumBits < best) {
-          best = sumBits;
+        const start = varying[i] * SAMPLES;
+        let sumCost = 0;
+        for (let j = 0; j < samples; j++) sumCost += changeCost[(sums[j] - changes[start + j]) & 0xff];
+        if (sumCost < best) {
+          best = sumCost;
           without = varying[i];
         }
       }
       if (without < 0) break;
       isSummand[without] = 0;
-      const start = without * frames;
-      for (let j = 0; j < samples; j++) sums[j] -= columns[start + j + 1] - columns[start + j];
+      const start = without * SAMPLES;
+      for (let j = 0; j < samples; j++) sums[j] -= changes[start + j];
     }
     let noisiest = -1;
     for (let i = 0; i < count; i++) {
       const lane = varying[i];
-      if (isSummand[lane] && (noisiest < 0 || bits[lane] > bits[noisiest])) noisiest = lane;
+      if (isSummand[lane] && (noisiest < 0 || cost[lane] > cost[noisiest])) noisiest = lane;
     }
-    if (best + count >= 0.7 * bits[noisiest]) return -1;
+    if (best + count * BIT >= 0.7 * cost[noisiest]) return -1;
     kind[noisiest] = SUM;
+    cost[noisiest] = best;
     isSummand[noisiest] = 0;
     return noisiest;
   }
 
-  private isReferred(lane: number, count: number): boolean {
-    for (let i = 0; i < count; i++) {
-      if (this.kind[this.varying[i]] === DISTANCE && this.other[this.varying[i]] === lane) return true;
-    }
-    return false;
-  }
-
-  private bitsOfRecentChange(columns: Uint8Array, start: number, samples: number): number {
-    const { recent } = this;
-    recent.set(recentStart);
-    let bits = 0;
+  private costOfCurve(lane: number, samples: number): number {
+    const { changes } = this;
+    const start = lane * SAMPLES;
+    let sum = 0;
+    let before = 0;
     for (let i = start; i < start + samples; i++) {
-      bits += rankBits[moveToFront(recent, (columns[i + 1] - columns[i]) & 0xff)];
+      const change = changes[i];
+      sum += changeCost[(change - before) & 0xff];
+      before = change;
     }
-    return bits;
+    return sum;
   }
 
-  private bitsOfRecentValue(columns: Uint8Array, start: number, samples: number): number {
+  private costOfDistance(lane: number, other: number, samples: number): number {
+    const { changes } = this;
+    const start = lane * SAMPLES;
+    const from = other * SAMPLES;
+    let sum = 0;
+    for (let i = 0; i < samples; i++) sum += changeCost[(changes[start + i] - changes[from + i]) & 0xff];
+    return sum;
+  }
+
+  private costOfWide(high: number, low: number, samples: number): number {
+    const { changes } = this;
+    let sum = 0;
+    for (let i = 0; i < samples; i++) {
+      // A change of the low byte may have gone over its end, which the changes alone don't tell; that is rare.
+      const change =
+        (((changes[high * SAMPLES + i] << 8) + ((changes[low * SAMPLES + i] << 24) >> 24)) << 16) >> 16;
+      const number = (change << 1) ^ (change >> 31);
+      sum += number < 256 ? numberCost[number] : 9 * BIT + numberCost[number >> 8];
+    }
+    return sum;
+  }
+
+  /** Stops where `most` is reached: the sum is of no use then. */
+  private costOfRecentChange(lane: number, samples: number, most: number): number {
+    const { recent, changes } = this;
+    recent.set(recentStart);
+    const start = lane * SAMPLES;
+    let sum = 0;
+    for (let i = start; i < start + samples && sum < most; i++)
+      sum += rankCost[moveToFront(recent, changes[i])];
+    return sum;
+  }
+
+  private costOfRecentValue(columns: Uint8Array, start: number, samples: number, most: number): number {
     const { recent } = this;
     for (let i = 0; i < RECENT; i++) recent[i] = columns[start] + recentStart[i];
-    let bits = 0;
-    for (let i = start + 1; i <= start + samples; i++) bits += rankBits[moveToFront(recent, columns[i])];
-    return bits;
+    let sum = 0;
+    for (let i = start + 1; i <= start + samples && sum < most; i++) {
+      sum += rankCost[moveToFront(recent, columns[i])];
+    }
+    return sum;
   }
 }
 
@@ -199,43 +283,4 @@ export function moveToFront(recent: Uint8Array, value: number): number {
     carried = here;
   }
   return rank;
-}
-
-function bitsOfChange(columns: Uint8Array, start: number, samples: number): number {
-  let bits = 0;
-  for (let i = start; i < start + samples; i++) bits += changeBits[(columns[i + 1] - columns[i]) & 0xff];
-  return bits;
-}
-
-function bitsOfCurve(columns: Uint8Array, start: number, samples: number): number {
-  let bits = 0;
-  let before = 0;
-  for (let i = start; i < start + samples; i++) {
-    const change = columns[i + 1] - columns[i];
-    bits += changeBits[(change - before) & 0xff];
-    before = change;
-  }
-  return bits;
-}
-
-function bitsOfDistance(columns: Uint8Array, start: number, other: number, samples: number): number {
-  let bits = 0;
-  for (let i = 0; i < samples; i++) {
-    const change = columns[start + i + 1] - columns[start + i];
-    bits += changeBits[(change - columns[other + i + 1] + columns[other + i]) & 0xff];
-  }
-  return bits;
-}
-
-function bitsOfWide(columns: Uint8Array, high: number, low: number, samples: number): number {
-  let bits = 0;
-  for (let i = 0; i < samples; i++) {
-    const change =
-      ((((columns[high + i + 1] - columns[high + i]) << 8) + columns[low + i + 1] - columns[low + i]) <<
-        16) >>
-      16;
-    const number = change < 0 ? -2 * change - 1 : 2 * change;
-    bits += number < 256 ? numberBits[number] : 9 + numberBits[number >> 8];
-  }
-  return bits;
 }

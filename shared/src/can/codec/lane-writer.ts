@@ -1,5 +1,5 @@
 import type { Channels } from './channels.js';
-import { LaneChoice, moveToFront } from './lane-choice.js';
+import { LaneChoice, moveToFront, WIDE_SECOND } from './lane-choice.js';
 import {
   CHANGE,
   CONSTANT,
@@ -9,8 +9,10 @@ import {
   FIRST_OTHER,
   FIRST_REPEATED,
   FIRST_ZERO,
-  kindContext,
+  laneSymbol,
   PLAIN,
+  RARE,
+  RARITY,
   RECENT,
   RECENT_CHANGE,
   RECENT_VALUE,
@@ -18,12 +20,12 @@ import {
   SUM,
   WIDE,
 } from './lane-kinds.js';
-import { NumberColumns } from './numbers.js';
+import type { BitWriter } from './bit-writer.js';
+import { NumberColumn, zigzag } from './numbers.js';
 import { wordsOf } from './places.js';
 import { resized } from './resized.js';
-import { SymbolColumns } from './symbol-columns.js';
-import type { SymbolWriter } from './symbol-writer.js';
-import { CHANGES, FIRST, LANE, RANKS } from './tables.js';
+import type { SymbolColumn, SymbolWriter } from './symbol-writer.js';
+import { CHANGES, FIRST, LANE, LEVELS, RANKS } from './tables.js';
 
 /* A copy: V8 folds a module's own constants, not imported ones. */
 const UNKNOWN = RECENT;
@@ -31,38 +33,81 @@ const UNKNOWN = RECENT;
 /** Writes the data of frames; lane-kinds.ts has the grammar. Reused from batch to batch. */
 export class LaneWriter {
   private readonly choice = new LaneChoice();
-  private readonly changes = new NumberColumns();
-  private readonly ranks = new SymbolColumns();
+  private readonly changes = Array.from({ length: LEVELS }, () => new NumberColumn());
   private readonly recent = new Uint8Array(RECENT);
+  /** Bits of DISTANCE and SUM lanes, each group as `count << 8 | value`. */
+  private details = new Uint16Array(256);
+  private detailCount = 0;
+  /** Of RARE lanes: count, and gap and step of each change. */
+  private events = new Uint32Array(1024);
+  private eventCount = 0;
   /** Bytes that are written as they are. */
   private bytes = new Uint8Array(4096);
   private byteCount = 0;
   /** The lanes of one channel that vary, lane k from `k * frames` on. */
   private columns = new Uint8Array(64 * 1024);
 
-  constructor(private readonly out: SymbolWriter) {}
+  constructor(
+    private readonly out: SymbolWriter,
+    private readonly bits: BitWriter,
+  ) {}
 
   write(channels: Channels, places: Uint32Array, data: Uint8Array): void {
-    const { out } = this;
+    const { out, bits, changes } = this;
     const words = wordsOf(channels, data);
-    this.changes.clear();
-    this.ranks.clear();
+    for (const column of changes) column.count = 0;
+    this.detailCount = 0;
+    this.eventCount = 0;
     this.byteCount = 0;
+    this.writeFirsts(channels, places, data);
     let from = 0;
     for (let i = 0; i < channels.count; i++) {
       const end = from + channels.frames[i];
       const lanes = channels.length[i];
-      if (lanes > 0) this.writeChannel(places, from, end, lanes, data, words);
+      if (lanes > 0 && end - from > 1) this.takeChannel(places, from, end, lanes, data, words);
       from = end;
     }
-    this.changes.write(out, CHANGES);
-    this.ranks.write(out, RANKS);
-    out.reserve(this.byteCount);
-    const { bytes } = this;
-    for (let i = 0; i < this.byteCount; i++) out.bits(bytes[i], 8);
+    bits.reserve(6 * this.detailCount);
+    for (let i = 0; i < this.detailCount; i++) bits.bits(this.details[i] & 0xff, this.details[i] >> 8);
+    this.writeEvents();
+    for (let level = 0; level < LEVELS; level++) changes[level].write(out.columns[CHANGES + level], bits);
+    bits.reserve(8 * this.byteCount);
+    for (let i = 0; i < this.byteCount; i++) bits.bits(this.bytes[i], 8);
   }
 
-  private writeChannel(
+  private writeFirsts(channels: Channels, places: Uint32Array, data: Uint8Array): void {
+    const { bits } = this;
+    const column = this.out.columns[FIRST];
+    let before = 0;
+    let from = 0;
+    for (let i = 0; i < channels.count; i++) {
+      const start = places[from];
+      const end = start + channels.length[i];
+      bits.reserve(8 * (end - start));
+      let to = column.reserve(end - start);
+      const { symbols } = column;
+      for (let at = start; at < end; at++) {
+        const value = data[at];
+        let first = FIRST_OTHER;
+        if (value === 0) first = FIRST_ZERO;
+        else if (value === 255) first = FIRST_ONES;
+        else if (value === before) first = FIRST_REPEATED;
+        else bits.bits(value, 8);
+        symbols[to++] = first;
+        before = value;
+      }
+      column.count = to;
+      from += channels.frames[i];
+    }
+  }
+
+  private writeEvents(): void {
+    const { bits, events, eventCount } = this;
+    bits.reserve(44 * eventCount);
+    for (let at = 0; at < eventCount; at++) bits.number(events[at]);
+  }
+
+  private takeChannel(
     places: Uint32Array,
     from: number,
     end: number,
@@ -70,52 +115,39 @@ export class LaneWriter {
     data: Uint8Array,
     words: Uint32Array | undefined,
   ): void {
-    const { out, choice } = this;
-    const { kind } = choice;
+    const { choice } = this;
+    const { kind, level } = choice;
     const frames = end - from;
-    out.reserve(4 * lanes + lanes * lanes);
-    this.writeFirst(data, places[from], lanes);
-    if (frames === 1) return;
     if (words) this.compareWords(places, from, end, lanes, words);
     else this.compareBytes(places, from, end, lanes, data);
     this.transpose(places, from, end, lanes, data);
     choice.choose(this.columns, frames, lanes);
+    const column = this.out.columns[LANE];
+    let to = column.reserve(lanes);
     for (let lane = 0; lane < lanes; lane++) {
-      out.symbol(LANE + kindContext(data[places[from] + lane]), kind[lane]);
-      if (kind[lane] === WIDE) lane++;
+      column.symbols[to++] = kind[lane] === WIDE_SECOND ? CONSTANT : laneSymbol(kind[lane], level[lane]);
     }
-    for (let lane = 0; lane < lanes; lane++) if (kind[lane] === DISTANCE) out.bits(choice.other[lane], 6);
-    for (let lane = 0; lane < lanes; lane++) {
-      if (kind[lane] !== SUM) continue;
-      for (let other = 0; other < lanes; other++) {
-        if (kind[other] !== CONSTANT && kind[other] !== SUM) out.bits(choice.isSummand[other], 1);
-      }
-    }
-    for (let lane = 0; lane < lanes; lane++) {
-      this.takeLane(kind[lane], lane, frames);
-      if (kind[lane] === WIDE) lane++;
-    }
-    for (let lane = 0; lane < lanes; lane++) if (kind[lane] === SUM) this.takeSum(lane, frames, lanes);
+    column.count = to;
+    this.takeDetails(lanes);
+    for (let lane = 0; lane < lanes; lane++) this.takeLane(kind[lane], level[lane], lane, frames);
+    for (let lane = 0; lane < lanes; lane++)
+      if (kind[lane] === SUM) this.takeSum(this.changes[level[lane]], lane, frames, lanes);
   }
 
-  private writeFirst(data: Uint8Array, start: number, lanes: number): void {
-    const { out } = this;
-    let before = 0;
-    let table = FIRST;
-    for (let i = start; i < start + lanes; i++) {
-      const value = data[i];
-      const symbol =
-        value === 0
-          ? FIRST_ZERO
-          : value === 255
-            ? FIRST_ONES
-            : value === before
-              ? FIRST_REPEATED
-              : FIRST_OTHER;
-      out.symbol(table, symbol);
-      if (symbol === FIRST_OTHER) out.bits(value, 8);
-      table = FIRST + symbol;
-      before = value;
+  private takeDetails(lanes: number): void {
+    const { kind, other, isSummand } = this.choice;
+    if (this.detailCount + 2 * lanes > this.details.length) {
+      this.details = resized(this.details, new Uint16Array(2 * (this.detailCount + 2 * lanes)));
+    }
+    let sums = 0;
+    for (let lane = 0; lane < lanes; lane++) {
+      if (kind[lane] === DISTANCE) this.details[this.detailCount++] = (6 << 8) | other[lane];
+      else if (kind[lane] === SUM) sums++;
+    }
+    if (sums === 0) return;
+    for (let lane = 0; lane < lanes; lane++) {
+      if (kind[lane] !== CONSTANT && kind[lane] !== SUM)
+        this.details[this.detailCount++] = (1 << 8) | isSummand[lane];
     }
   }
 
@@ -154,57 +186,89 @@ export class LaneWriter {
     }
   }
 
+  /** Fills `columns`, and marks as RARE the lanes that hardly ever change. */
   private transpose(places: Uint32Array, from: number, end: number, lanes: number, data: Uint8Array): void {
     const frames = end - from;
     if (this.columns.length < frames * lanes) this.columns = new Uint8Array(2 * frames * lanes);
     const { columns } = this;
+    const { kind } = this.choice;
     for (let lane = 0; lane < lanes; lane++) {
-      if (this.choice.kind[lane] === CONSTANT) continue;
-      const start = lane * frames;
-      for (let i = 0; i < frames; i++) columns[start + i] = data[places[from + i] + lane];
+      if (kind[lane] === CONSTANT) continue;
+      let to = lane * frames;
+      let before = data[places[from] + lane];
+      let same = 0;
+      for (let i = from; i < end; i++) {
+        const value = data[places[i] + lane];
+        columns[to++] = value;
+        same += ((value ^ before) - 1) >>> 31;
+        before = value;
+      }
+      if (RARITY * (frames - same) <= frames) kind[lane] = RARE;
     }
   }
 
-  private takeLane(kind: number, lane: number, frames: number): void {
+  private takeLane(kind: number, level: number, lane: number, frames: number): void {
     const start = lane * frames;
     switch (kind) {
+      case RARE:
+        this.takeEvents(start, frames);
+        break;
       case CHANGE:
-        this.takeChanges(start, frames);
+        this.takeChanges(this.changes[level], start, frames);
         break;
       case CURVE:
-        this.takeCurve(start, frames);
+        this.takeCurve(this.changes[level], start, frames);
         break;
       case RECENT_CHANGE:
-        this.takeRecentChanges(start, frames);
+        this.takeRecentChanges(this.out.columns[RANKS + level], start, frames);
         break;
       case RECENT_VALUE:
-        this.takeRecentValues(start, frames);
+        this.takeRecentValues(this.out.columns[RANKS + level], start, frames);
         break;
       case WIDE:
-        this.takeWide(start, frames);
+        this.takeWide(this.changes[level], start, frames);
         break;
       case PLAIN:
         this.reserveBytes(frames);
         for (let i = start + 1; i < start + frames; i++) this.bytes[this.byteCount++] = this.columns[i];
         break;
       case DISTANCE:
-        this.takeDistances(start, this.choice.other[lane] * frames, frames);
+        this.takeDistances(this.changes[level], start, this.choice.other[lane] * frames, frames);
         break;
-      default: // CONSTANT: nothing to tell; SUM: behind the others
+      default: // CONSTANT and WIDE_SECOND: nothing to tell; SUM: behind the others
     }
   }
 
-  private takeChanges(start: number, frames: number): void {
+  private takeEvents(start: number, frames: number): void {
     const { columns } = this;
-    let to = this.changes.add(frames - 1);
-    const { values } = this.changes;
+    if (this.eventCount + 2 * frames > this.events.length) {
+      this.events = resized(this.events, new Uint32Array(2 * (this.eventCount + 2 * frames)));
+    }
+    const { events } = this;
+    const head = this.eventCount;
+    let to = head + 1;
+    let last = start;
+    for (let i = start + 1; i < start + frames; i++) {
+      if (columns[i] === columns[i - 1]) continue;
+      events[to++] = i - last - 1;
+      events[to++] = zigzag(signedByte(columns[i] - columns[i - 1]));
+      last = i;
+    }
+    events[head] = (to - head) >> 1;
+    this.eventCount = to;
+  }
+
+  private takeChanges(changes: NumberColumn, start: number, frames: number): void {
+    const { columns } = this;
+    let to = changes.add(frames - 1);
+    const { values } = changes;
     for (let i = start + 1; i < start + frames; i++) values[to++] = signedByte(columns[i] - columns[i - 1]);
   }
 
-  private takeCurve(start: number, frames: number): void {
+  private takeCurve(changes: NumberColumn, start: number, frames: number): void {
     const { columns } = this;
-    let to = this.changes.add(frames - 1);
-    const { values } = this.changes;
+    let to = changes.add(frames - 1);
+    const { values } = changes;
     let before = 0;
     for (let i = start + 1; i < start + frames; i++) {
       const change = columns[i] - columns[i - 1];
@@ -213,10 +277,10 @@ export class LaneWriter {
     }
   }
 
-  private takeDistances(start: number, other: number, frames: number): void {
+  private takeDistances(changes: NumberColumn, start: number, other: number, frames: number): void {
     const { columns } = this;
-    let to = this.changes.add(frames - 1);
-    const { values } = this.changes;
+    let to = changes.add(frames - 1);
+    const { values } = changes;
     let before = columns[start] - columns[other];
     for (let i = 1; i < frames; i++) {
       const distance = columns[start + i] - columns[other + i];
@@ -225,10 +289,10 @@ export class LaneWriter {
     }
   }
 
-  private takeWide(start: number, frames: number): void {
+  private takeWide(changes: NumberColumn, start: number, frames: number): void {
     const { columns } = this;
-    let to = this.changes.add(frames - 1);
-    const { values } = this.changes;
+    let to = changes.add(frames - 1);
+    const { values } = changes;
     let before = (columns[start] << 8) | columns[start + frames];
     for (let i = start + 1; i < start + frames; i++) {
       const value = (columns[i] << 8) | columns[i + frames];
@@ -237,41 +301,42 @@ export class LaneWriter {
     }
   }
 
-  private takeSum(lane: number, frames: number, lanes: number): void {
+  private takeSum(changes: NumberColumn, lane: number, frames: number, lanes: number): void {
     const { columns, choice } = this;
-    const first = this.changes.add(frames - 1) - 1;
-    const { values } = this.changes;
+    const first = changes.add(frames - 1) - 1;
+    const { values } = changes;
     const start = lane * frames;
     for (let i = 1; i < frames; i++) values[first + i] = columns[start + i] - columns[start + i - 1];
     for (let other = 0; other < lanes; other++) {
-      if (choice.kind[other] === CONSTANT || choice.kind[other] === SUM || choice.isSummand[other] === 0)
-        continue;
+      if (choice.kind[other] === CONSTANT || choice.isSummand[other] === 0) continue;
       const from = other * frames;
       for (let i = 1; i < frames; i++) values[first + i] += columns[from + i] - columns[from + i - 1];
     }
     for (let i = 1; i < frames; i++) values[first + i] = signedByte(values[first + i]);
   }
 
-  private takeRecentChanges(start: number, frames: number): void {
+  private takeRecentChanges(ranks: SymbolColumn, start: number, frames: number): void {
     const { columns, recent } = this;
     this.reserveBytes(frames);
-    let to = this.ranks.add(frames - 1);
+    let to = ranks.reserve(frames - 1);
     recent.set(recentStart);
     for (let i = start + 1; i < start + frames; i++)
-      to = this.takeRecent((columns[i] - columns[i - 1]) & 0xff, to);
+      to = this.takeRecent(ranks, (columns[i] - columns[i - 1]) & 0xff, to);
+    ranks.count = to;
   }
 
-  private takeRecentValues(start: number, frames: number): void {
+  private takeRecentValues(ranks: SymbolColumn, start: number, frames: number): void {
     const { columns, recent } = this;
     this.reserveBytes(frames);
-    let to = this.ranks.add(frames - 1);
+    let to = ranks.reserve(frames - 1);
     for (let i = 0; i < RECENT; i++) recent[i] = columns[start] + recentStart[i];
-    for (let i = start + 1; i < start + frames; i++) to = this.takeRecent(columns[i], to);
+    for (let i = start + 1; i < start + frames; i++) to = this.takeRecent(ranks, columns[i], to);
+    ranks.count = to;
   }
 
-  private takeRecent(value: number, to: number): number {
+  private takeRecent(ranks: SymbolColumn, value: number, to: number): number {
     const rank = moveToFront(this.recent, value);
-    this.ranks.symbols[to] = rank;
+    ranks.symbols[to] = rank;
     if (rank === UNKNOWN) this.bytes[this.byteCount++] = value;
     return to + 1;
   }

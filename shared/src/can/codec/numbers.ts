@@ -1,97 +1,70 @@
-import { malformedPayload } from '../../batch/payload.js';
+import type { BitReader } from './bit-reader.js';
+import type { BitWriter } from './bit-writer.js';
 import { resized } from './resized.js';
-import { SymbolColumns } from './symbol-columns.js';
+import type { SymbolColumn } from './symbol-writer.js';
 import type { SymbolReader } from './symbol-reader.js';
-import type { SymbolWriter } from './symbol-writer.js';
 
 /*
- * number  = symbol [ rest ]
- * numbers = { symbol } { rest }       ; a column: the symbols of all, then what those that need it leave open
+ * A column of numbers, which are between -2^15 and 2^15 - 1: a symbol each, and bits behind.
  *
- * Symbols 0 and 1 are the numbers themselves. Symbol 2e + m (e = 1 … 15) starts the numbers whose binary form is
- * `1 m …` with e + 1 digits; the rest are the e - 1 bits behind. Symbol 31 stands for all from 49152 on; the rest are the
- * 32 bits of the number.
+ * Zigzag makes them natural (0, -1, 1, -2, 2 … are 0, 1, 2, 3, 4 …). Symbols 0 to 3 are these numbers. Symbol 2e + m
+ * (e = 2 … 15, m = 0 or 1) is a number whose binary form is `1 m …` with e + 1 digits; the e - 1 others are bits.
  */
-const WIDE = 31;
+const NUMBER_SYMBOLS = 32;
 
-function symbolOf(value: number): number {
-  if (value < 2) return value;
-  const exponent = 31 - Math.clz32(value);
-  const symbol = 2 * exponent + ((value >>> (exponent - 1)) & 1);
-  return symbol < WIDE ? symbol : WIDE;
-}
+const base = Int32Array.from({ length: NUMBER_SYMBOLS }, (_, symbol) =>
+  symbol < 4 ? symbol : (2 | (symbol & 1)) << ((symbol >> 1) - 1),
+);
+const digits = Uint8Array.from({ length: NUMBER_SYMBOLS }, (_, symbol) =>
+  symbol < 4 ? 0 : (symbol >> 1) - 1,
+);
 
-function writeRest(out: SymbolWriter, symbol: number, value: number): void {
-  if (symbol === WIDE) {
-    out.word(value);
-  } else if (symbol >= 4) {
-    const count = (symbol >> 1) - 1;
-    out.bits(value & ((1 << count) - 1), count);
-  }
-}
-
-function readRest(input: SymbolReader, symbol: number): number {
-  if (symbol < 4) return symbol;
-  if (symbol === WIDE) return input.word();
-  const count = (symbol >> 1) - 1;
-  return ((2 | (symbol & 1)) << count) | input.bits(count);
-}
-
-/** Writes a number of 32 bits. */
-export function writeNumber(out: SymbolWriter, table: number, value: number): void {
-  const symbol = symbolOf(value);
-  out.symbol(table, symbol);
-  writeRest(out, symbol, value);
-}
-
-export function readNumber(input: SymbolReader, table: number): number {
-  return readRest(input, input.symbol(table));
-}
-
-/** A number that must not be above `max`. */
-export function readNumberUpTo(input: SymbolReader, table: number, max: number): number {
-  const value = readNumber(input, table);
-  if (value > max) throw malformedPayload('a number is too large');
-  return value;
-}
-
-/** Signed to unsigned so that small stays small: 0, -1, 1, -2, 2 … to 0, 1, 2, 3, 4 … (32 bits). */
+/** Signed to natural so that small stays small (32 bits). */
 export const zigzag = (value: number): number => ((value << 1) ^ (value >> 31)) >>> 0;
 export const unzigzag = (value: number): number => (value >>> 1) ^ -(value & 1);
 
-/** Columns of signed numbers, one after the other, on their way to or from symbols. Reused from batch to batch. */
-export class NumberColumns {
+/** Numbers on their way to or from symbols. Reused from batch to batch. */
+export class NumberColumn {
   values = new Int32Array(4096);
-  private readonly columns = new SymbolColumns();
+  /** Numbers held, or to be read. */
+  count = 0;
+  private symbols = new Uint8Array(4096);
 
-  clear(): void {
-    this.columns.clear();
-  }
-
-  /** Appends a column; returns where its numbers are, or go to, in `values`. */
-  add(length: number): number {
-    const start = this.columns.add(length);
-    const { count } = this.columns;
-    if (count > this.values.length) this.values = resized(this.values, new Int32Array(2 * count));
+  /** Appends room for `more` numbers; returns where the first of them goes. */
+  add(more: number): number {
+    const start = this.count;
+    this.count += more;
+    if (this.count > this.values.length) this.values = resized(this.values, new Int32Array(2 * this.count));
     return start;
   }
 
-  write(out: SymbolWriter, tables: Uint8Array): void {
-    const { values } = this;
-    const { symbols, count } = this.columns;
-    for (let i = 0; i < count; i++) symbols[i] = symbolOf(zigzag(values[i]));
-    this.columns.write(out, tables);
-    out.reserve(3 * count);
-    for (let i = 0; i < count; i++) if (symbols[i] >= 4) writeRest(out, symbols[i], zigzag(values[i]));
+  write(column: SymbolColumn, bits: BitWriter): void {
+    const { values, count } = this;
+    column.reserve(count);
+    bits.reserve(14 * count);
+    const { symbols } = column;
+    for (let i = 0; i < count; i++) {
+      const number = (values[i] << 1) ^ (values[i] >> 31);
+      if (number < 4) {
+        symbols[i] = number;
+        continue;
+      }
+      const exponent = 31 - Math.clz32(number);
+      symbols[i] = 2 * exponent + ((number >>> (exponent - 1)) & 1);
+      bits.bits(number & ((1 << (exponent - 1)) - 1), exponent - 1);
+    }
+    column.count = count;
   }
 
-  read(input: SymbolReader, tables: Uint8Array): void {
-    this.columns.read(input, tables);
+  read(symbolsIn: SymbolReader, column: number, bits: BitReader): void {
+    const { count } = this;
+    if (this.values.length < count) this.values = new Int32Array(2 * count);
     const { values } = this;
-    const { symbols, count } = this.columns;
-    for (let i = 0; i < count; i++) {
-      const symbol = symbols[i];
-      values[i] = unzigzag(symbol < 4 ? symbol : readRest(input, symbol));
-    }
+    if (this.symbols.length < count) this.symbols = new Uint8Array(2 * count);
+    const { symbols } = this;
+    symbolsIn.column(column, NUMBER_SYMBOLS, symbols, count);
+    for (let i = 0; i < count; i++) values[i] = base[symbols[i]];
+    bits.addTo(values, symbols, digits, count);
+    for (let i = 0; i < count; i++) values[i] = (values[i] >>> 1) ^ -(values[i] & 1);
   }
 }

@@ -1,4 +1,5 @@
 import { malformedPayload } from '../../batch/payload.js';
+import type { BitReader } from './bit-reader.js';
 import {
   FREQUENCY_BITS,
   FREQUENCY_SUM,
@@ -8,36 +9,36 @@ import {
   SYMBOLS_MAX,
   WEIGHT_BITS,
 } from './frequencies.js';
-import { SCALE_SHIFT, SCALE_START } from './scaled-symbols.js';
+import { COLUMNS } from './tables.js';
 
 /* Copies: V8 folds a module's own constants, not imported ones, and the loops below run for each symbol. */
 const SLOT_BITS = FREQUENCY_BITS;
 const SLOT_MASK = FREQUENCY_SUM - 1;
 const SYMBOL_MASK = SYMBOLS_MAX - 1;
-const FREQUENCY_MASK = 0x7ff;
+const FREQUENCY_SHIFT = 6;
+const FREQUENCY_MASK = 2 * FREQUENCY_SUM - 1;
+const PLACE_SHIFT = 16;
 const LEAST = STATE_MIN;
-const SCALE = SCALE_START;
-const SHIFT = SCALE_SHIFT;
 
-/** Reads what a `SymbolWriter` wrote. Whatever the bytes, each call takes bounded time; the end is checked. */
+/** Reads what a `SymbolWriter` wrote, column by column. Whatever the bytes, each call takes bounded time. */
 export class SymbolReader {
   private words = new Uint16Array(1 << 14);
   private length = 0;
   private at = 0;
   private state = 0;
   private other = 0;
-  private readonly weights: Uint8Array;
-  private readonly frequencies: Uint16Array;
-  /** Of each slot of each table: symbol | its frequency << 5 | the slot's place among those of the symbol << 16. */
-  private readonly slots: Uint32Array;
+  private readonly weights = new Uint8Array(SYMBOLS_MAX);
+  private readonly frequencies = new Uint16Array(SYMBOLS_MAX);
+  /** Of each slot of each table: symbol | its frequency << 6 | the slot's place among those of the symbol << 16. */
+  private readonly slots = new Int32Array(COLUMNS << FREQUENCY_BITS);
+  /** Of each table: symbols 0 to size - 1. */
+  private readonly sizes = new Uint8Array(COLUMNS);
 
-  constructor(private readonly tables: number) {
-    this.weights = new Uint8Array(tables * SYMBOLS_MAX);
-    this.frequencies = new Uint16Array(tables * SYMBOLS_MAX);
-    this.slots = new Uint32Array(tables << FREQUENCY_BITS);
+  readTables(input: BitReader): void {
+    for (let column = 0; column < COLUMNS; column++) this.readTable(input, column);
   }
 
-  /** Starts on coded bytes: reads the first states and the tables. */
+  /** Starts on coded symbols, whose tables were read before. */
   open(bytes: Uint8Array): void {
     const length = bytes.length >> 1;
     if (length < 4 || bytes.length % 2 !== 0) throw malformedPayload('its length is impossible');
@@ -49,7 +50,6 @@ export class SymbolReader {
     this.other = (words[2] << 16) | words[3];
     this.at = 4;
     if (this.state < STATE_MIN || this.other < STATE_MIN) throw malformedPayload('its states are impossible');
-    for (let table = 0; table < this.tables; table++) this.readTable(table);
   }
 
   /** Throws unless exactly what was written has been read. */
@@ -59,44 +59,42 @@ export class SymbolReader {
     }
   }
 
-  symbol(table: number): number {
-    const { state } = this;
-    const slot = this.slots[(table << SLOT_BITS) | (state & SLOT_MASK)];
-    const next = Math.imul((slot >>> 5) & FREQUENCY_MASK, state >>> SLOT_BITS) + (slot >>> 16);
-    this.state = this.other;
-    this.other = next < LEAST ? (next << 16) | this.nextWord() : next;
-    return slot & SYMBOL_MASK;
-  }
-
-  /** 1 to 15 plain bits. */
-  bits(count: number): number {
-    const { state } = this;
-    const next = state >>> count;
-    this.state = this.other;
-    this.other = next < LEAST ? (next << 16) | this.nextWord() : next;
-    return state & ((1 << count) - 1);
-  }
-
-  /** Columns of symbols, one after the other, whose tables follow the scale of each (scaled-symbols.ts). */
-  scaled(tables: Uint8Array, into: Uint8Array, lengths: Int32Array, columns: number): void {
+  /** The next column: `count` symbols below `below`. */
+  column(column: number, below: number, into: Uint8Array, count: number): void {
+    if (this.sizes[column] > below || (this.sizes[column] === 0 && count > 0)) {
+      throw malformedPayload('a table is not that of its column');
+    }
     const { words, length, slots } = this;
+    const base = column << SLOT_BITS;
+    const even = count & ~1;
     let { at, state, other } = this;
-    let to = 0;
-    for (let column = 0; column < columns; column++) {
-      const end = to + lengths[column];
-      let scale = SCALE;
-      for (; to < end; to++) {
-        const slot = slots[(tables[scale] << SLOT_BITS) | (state & SLOT_MASK)];
-        let next = Math.imul((slot >>> 5) & FREQUENCY_MASK, state >>> SLOT_BITS) + (slot >>> 16);
-        if (next < LEAST) {
-          if (at === length) throw tooShort();
-          next = (next << 16) | words[at++];
-        }
-        state = other;
-        other = next;
-        const symbol = slot & SYMBOL_MASK;
-        into[to] = symbol;
-        scale += ((symbol << 3) - scale) >> SHIFT;
+    for (let to = 0; to < even; to += 2) {
+      const slot = slots[base | (state & SLOT_MASK)];
+      into[to] = slot & SYMBOL_MASK;
+      state =
+        Math.imul((slot >>> FREQUENCY_SHIFT) & FREQUENCY_MASK, state >>> SLOT_BITS) + (slot >>> PLACE_SHIFT);
+      if (state < LEAST) {
+        if (at === length) throw tooShort();
+        state = (state << 16) | words[at++];
+      }
+      const second = slots[base | (other & SLOT_MASK)];
+      into[to + 1] = second & SYMBOL_MASK;
+      other =
+        Math.imul((second >>> FREQUENCY_SHIFT) & FREQUENCY_MASK, other >>> SLOT_BITS) +
+        (second >>> PLACE_SHIFT);
+      if (other < LEAST) {
+        if (at === length) throw tooShort();
+        other = (other << 16) | words[at++];
+      }
+    }
+    if (even < count) {
+      const slot = slots[base | (state & SLOT_MASK)];
+      into[even] = slot & SYMBOL_MASK;
+      state =
+        Math.imul((slot >>> FREQUENCY_SHIFT) & FREQUENCY_MASK, state >>> SLOT_BITS) + (slot >>> PLACE_SHIFT);
+      if (state < LEAST) {
+        if (at === length) throw tooShort();
+        state = (state << 16) | words[at++];
       }
     }
     this.at = at;
@@ -104,34 +102,20 @@ export class SymbolReader {
     this.other = other;
   }
 
-  word(): number {
-    const low = this.bits(11) | (this.bits(11) << 11);
-    return (low | (this.bits(10) << 22)) >>> 0;
-  }
-
-  private nextWord(): number {
-    if (this.at === this.length) throw tooShort();
-    return this.words[this.at++];
-  }
-
-  private readTable(table: number): void {
-    const size = this.bits(SIZE_BITS);
+  private readTable(input: BitReader, column: number): void {
+    const size = input.bits(SIZE_BITS);
     if (size > SYMBOLS_MAX) throw malformedPayload('a table is too large');
+    this.sizes[column] = size;
+    if (size === 0) return;
     const { weights, frequencies, slots } = this;
-    const base = table * SYMBOLS_MAX;
-    let any = 0;
-    for (let i = base; i < base + size; i++) any |= weights[i] = this.bits(WEIGHT_BITS);
-    let at = table << SLOT_BITS;
-    if (any === 0) {
-      // No symbol uses it; one that does all the same reads zeros at no cost.
-      for (let place = 0; place < FREQUENCY_SUM; place++) slots[at++] = (FREQUENCY_SUM << 5) | (place << 16);
-      return;
-    }
-    normalize(weights, base, size, frequencies);
+    for (let i = 0; i < size; i++) weights[i] = input.bits(WEIGHT_BITS);
+    if (weights[size - 1] === 0) throw malformedPayload('a table ends in nothing');
+    normalize(weights, 0, size, frequencies);
+    let at = column << SLOT_BITS;
     for (let symbol = 0; symbol < size; symbol++) {
-      const frequency = frequencies[base + symbol];
-      const slot = symbol | (frequency << 5);
-      for (let place = 0; place < frequency; place++) slots[at++] = slot | (place << 16);
+      const frequency = frequencies[symbol];
+      const slot = symbol | (frequency << FREQUENCY_SHIFT);
+      for (let place = 0; place < frequency; place++) slots[at++] = slot | (place << PLACE_SHIFT);
     }
   }
 }

@@ -1,3 +1,4 @@
+import type { BitWriter } from './bit-writer.js';
 import {
   FREQUENCY_BITS,
   FREQUENCY_SUM,
@@ -8,190 +9,154 @@ import {
   weightOf,
   WEIGHT_BITS,
 } from './frequencies.js';
-import { SCALE_SHIFT, SCALE_START } from './scaled-symbols.js';
+import { resized } from './resized.js';
+import { COLUMNS } from './tables.js';
 
-/** An operation is `table << 5 | symbol`, or, with this bit, `bits << 16 | value`. */
-const PLAIN = 1 << 24;
 /** A state gives 16 bits away before it takes a symbol, where it is `frequency << ROOM_SHIFT` or more. */
 const ROOM_SHIFT = 31 - FREQUENCY_BITS;
-/* Copies: V8 folds a module's own constants, not imported ones, and the loops below run for each symbol. */
+/**
+ * Factor of the reciprocals. A product with one, rounded down, is the exact quotient: above it by less than 2^-4 parts of
+ * 1 / frequency, since states are below 2^31.
+ */
+const ROUND_UP = 1 + 2 ** -35;
+/* A copy: V8 folds a module's own constants, not imported ones, and the loops below run for each symbol. */
 const SUM = FREQUENCY_SUM;
-const SHIFT = SCALE_SHIFT;
-const SCALE = SCALE_START;
+
+/** Symbols on their way to the coder. */
+export class SymbolColumn {
+  symbols = new Uint8Array(4096);
+  count = 0;
+
+  /** Makes room for `more` symbols; returns where the first of them goes. The caller moves `count`. */
+  reserve(more: number): number {
+    const needed = this.count + more;
+    if (needed > this.symbols.length) this.symbols = resized(this.symbols, new Uint8Array(2 * needed));
+    return this.count;
+  }
+}
 
 /**
- * Collects symbols and plain bits in the order in which a `SymbolReader` reads them, then writes them at once: counts
- * give the frequency tables, and rANS (J. Duda, "Asymmetric numeral systems", arXiv:1311.2540) codes backwards.
+ * Columns of symbols, each with a table of its own: how often symbols occur gives the tables, and rANS (J. Duda,
+ * "Asymmetric numeral systems", arXiv:1311.2540) codes backwards, with two states that take turns.
  *
- * Reused from batch to batch; a column calls `reserve` once and then stores without checks.
+ * Reused from batch to batch.
  */
 export class SymbolWriter {
-  private operations = new Uint32Array(1 << 16);
-  private length = 0;
-  private readonly counts: Uint32Array;
-  private readonly weights: Uint8Array;
-  private readonly sizes: Uint8Array;
-  private readonly frequencies: Uint16Array;
-  private readonly starts: Uint16Array;
-  private readonly reciprocals: Float64Array;
-  private readonly tableOperations: Uint32Array;
+  readonly columns = Array.from({ length: COLUMNS }, () => new SymbolColumn());
+  private readonly counts = new Uint32Array(SYMBOLS_MAX);
+  /** Of every other symbol: counting the same one twice in a row waits for the first time. */
+  private readonly otherCounts = new Uint32Array(SYMBOLS_MAX);
+  private readonly weights = new Uint8Array(COLUMNS * SYMBOLS_MAX);
+  private readonly frequencies = new Uint16Array(COLUMNS * SYMBOLS_MAX);
+  private readonly starts = new Uint16Array(COLUMNS * SYMBOLS_MAX);
+  private readonly reciprocals = new Float64Array(COLUMNS * SYMBOLS_MAX);
   private words = new Uint16Array(1 << 14);
   private at = 0;
   private state = STATE_MIN;
   private other = STATE_MIN;
 
-  constructor(private readonly tables: number) {
-    const cells = tables * SYMBOLS_MAX;
-    this.tableOperations = new Uint32Array(cells + tables);
-    this.counts = new Uint32Array(cells);
-    this.weights = new Uint8Array(cells);
-    this.sizes = new Uint8Array(tables);
-    this.frequencies = new Uint16Array(cells);
-    this.starts = new Uint16Array(cells);
-    this.reciprocals = new Float64Array(cells);
-  }
-
   clear(): void {
-    this.length = 0;
-    this.counts.fill(0);
+    for (const column of this.columns) column.count = 0;
   }
 
-  /** Makes room for `operations` more symbols and groups of bits. */
-  reserve(operations: number): void {
-    const needed = this.length + operations;
-    if (needed <= this.operations.length) return;
-    const larger = new Uint32Array(Math.max(needed, 2 * this.operations.length));
-    larger.set(this.operations.subarray(0, this.length));
-    this.operations = larger;
-  }
-
-  symbol(table: number, symbol: number): void {
-    const cell = (table << 5) | symbol;
-    this.operations[this.length++] = cell;
-    this.counts[cell]++;
-  }
-
-  /** The low `count` bits of a value, 1 to 15 (more would leave no room in the coder's state). */
-  bits(value: number, count: number): void {
-    this.operations[this.length++] = PLAIN | (count << 16) | value;
-  }
-
-  /** Columns of symbols, one after the other, whose tables follow the scale of each (scaled-symbols.ts). */
-  scaled(tables: Uint8Array, symbols: Uint8Array, lengths: Int32Array, columns: number): void {
-    const { operations, counts } = this;
-    let { length } = this;
-    let from = 0;
-    for (let column = 0; column < columns; column++) {
-      const end = from + lengths[column];
-      let scale = SCALE;
-      for (; from < end; from++) {
-        const symbol = symbols[from];
-        const cell = (tables[scale] << 5) | symbol;
-        operations[length++] = cell;
-        counts[cell]++;
-        scale += ((symbol << 3) - scale) >> SHIFT;
-      }
+  /** Writes the tables of all columns. */
+  writeTables(out: BitWriter): void {
+    out.reserve(COLUMNS * (SIZE_BITS + SYMBOLS_MAX * WEIGHT_BITS));
+    for (let column = 0; column < COLUMNS; column++) {
+      const size = this.buildTable(column);
+      out.bits(size, SIZE_BITS);
+      const base = column * SYMBOLS_MAX;
+      for (let i = base; i < base + size; i++) out.bits(this.weights[i], WEIGHT_BITS);
     }
-    this.length = length;
   }
 
-  /** 32 bits in groups of 11, 11 and 10, the low one first. */
-  word(value: number): void {
-    this.bits(value & 0x7ff, 11);
-    this.bits((value >>> 11) & 0x7ff, 11);
-    this.bits(value >>> 22, 10);
-  }
-
-  /** What was collected, coded, in a buffer of its own behind `head` free bytes. */
-  finish(head: number): Uint8Array {
-    this.buildTables();
-    const wordsMax = this.length + this.tables * (SYMBOLS_MAX + 1) + 4;
-    if (this.words.length < wordsMax) this.words = new Uint16Array(2 * wordsMax);
+  /** A view of the coded symbols of all columns, whose tables were written before. */
+  code(): Uint16Array {
+    let symbols = 0;
+    for (const column of this.columns) symbols += column.count;
+    if (this.words.length < symbols + 4) this.words = new Uint16Array(2 * symbols + 4);
     const { words } = this;
     this.at = words.length;
     this.state = STATE_MIN;
     this.other = STATE_MIN;
-    this.code(this.operations, this.length);
-    this.code(this.tableOperations, this.writeTables());
+    for (let column = COLUMNS - 1; column >= 0; column--) this.codeColumn(column);
     let { at } = this;
     words[--at] = this.other;
     words[--at] = this.other >>> 16;
     words[--at] = this.state;
     words[--at] = this.state >>> 16;
-    const coded = new Uint8Array(head + 2 * (words.length - at));
-    for (let to = head; at < words.length; at++) {
-      coded[to++] = words[at];
-      coded[to++] = words[at] >>> 8;
-    }
-    return coded;
+    return words.subarray(at);
   }
 
-  /** Codes operations, the last one first, in front of the words that are there. Two states take turns. */
-  private code(operations: Uint32Array, length: number): void {
-    const { words, frequencies, starts, reciprocals } = this;
+  /** Codes a column in front of the words that are there, its last symbol first. */
+  private codeColumn(column: number): void {
+    const { words } = this;
+    const { symbols, count } = this.columns[column];
+    const base = column * SYMBOLS_MAX;
+    const frequencies = this.frequencies.subarray(base, base + SYMBOLS_MAX);
+    const starts = this.starts.subarray(base, base + SYMBOLS_MAX);
+    const reciprocals = this.reciprocals.subarray(base, base + SYMBOLS_MAX);
     let { at, state, other } = this;
-    for (let i = length - 1; i >= 0; i--) {
-      const operation = operations[i];
-      const turn = other;
-      other = state;
-      state = turn;
-      if (operation < PLAIN) {
-        const frequency = frequencies[operation];
-        if (state >>> ROOM_SHIFT >= frequency) {
-          words[--at] = state;
-          state >>>= 16;
-        }
-        // Exact: state < 2^31, and the half keeps the product away from the next integer.
-        const quotient = ((state + 0.5) * reciprocals[operation]) | 0;
-        state += Math.imul(quotient, SUM - frequency) + starts[operation];
-      } else {
-        const count = (operation >>> 16) & 0xff;
-        if (state >>> (31 - count) !== 0) {
-          words[--at] = state;
-          state >>>= 16;
-        }
-        state = (state << count) | (operation & 0xffff);
+    let i = count;
+    if (i & 1) {
+      const symbol = symbols[--i];
+      const frequency = frequencies[symbol];
+      if (state >>> ROOM_SHIFT >= frequency) {
+        words[--at] = state;
+        state >>>= 16;
       }
+      state += Math.imul((state * reciprocals[symbol]) | 0, SUM - frequency) + starts[symbol];
+    }
+    while (i > 0) {
+      const second = symbols[--i];
+      const secondFrequency = frequencies[second];
+      if (other >>> ROOM_SHIFT >= secondFrequency) {
+        words[--at] = other;
+        other >>>= 16;
+      }
+      other += Math.imul((other * reciprocals[second]) | 0, SUM - secondFrequency) + starts[second];
+      const symbol = symbols[--i];
+      const frequency = frequencies[symbol];
+      if (state >>> ROOM_SHIFT >= frequency) {
+        words[--at] = state;
+        state >>>= 16;
+      }
+      state += Math.imul((state * reciprocals[symbol]) | 0, SUM - frequency) + starts[symbol];
     }
     this.at = at;
     this.state = state;
     this.other = other;
   }
 
-  private writeTables(): number {
-    const { tableOperations, sizes, weights } = this;
-    let length = 0;
-    for (let table = 0; table < this.tables; table++) {
-      tableOperations[length++] = PLAIN | (SIZE_BITS << 16) | sizes[table];
-      for (let i = 0; i < sizes[table]; i++) {
-        tableOperations[length++] = PLAIN | (WEIGHT_BITS << 16) | weights[table * SYMBOLS_MAX + i];
-      }
+  /** Returns the table's size. */
+  private buildTable(column: number): number {
+    const { counts, otherCounts, weights, frequencies, starts, reciprocals } = this;
+    const { symbols, count } = this.columns[column];
+    counts.fill(0);
+    otherCounts.fill(0);
+    for (let i = 1; i < count; i += 2) {
+      counts[symbols[i - 1]]++;
+      otherCounts[symbols[i]]++;
     }
-    return length;
-  }
-
-  private buildTables(): void {
-    const { counts, weights, sizes, frequencies, starts, reciprocals } = this;
-    for (let table = 0; table < this.tables; table++) {
-      const base = table * SYMBOLS_MAX;
-      let most = 0;
-      let size = 0;
-      for (let i = 0; i < SYMBOLS_MAX; i++) {
-        const count = counts[base + i];
-        if (count === 0) continue;
-        size = i + 1;
-        if (count > most) most = count;
-      }
-      sizes[table] = size;
-      if (size === 0) continue;
-      for (let i = base; i < base + size; i++) weights[i] = counts[i] === 0 ? 0 : weightOf(counts[i] / most);
-      normalize(weights, base, size, frequencies);
-      let start = 0;
-      for (let i = base; i < base + size; i++) {
-        starts[i] = start;
-        start += frequencies[i];
-        reciprocals[i] = 1 / frequencies[i];
-      }
+    if (count % 2 === 1) counts[symbols[count - 1]]++;
+    const base = column * SYMBOLS_MAX;
+    let most = 0;
+    let size = 0;
+    for (let i = 0; i < SYMBOLS_MAX; i++) {
+      counts[i] += otherCounts[i];
+      if (counts[i] === 0) continue;
+      size = i + 1;
+      if (counts[i] > most) most = counts[i];
     }
+    if (size === 0) return 0;
+    for (let i = 0; i < size; i++) weights[base + i] = counts[i] === 0 ? 0 : weightOf(counts[i] / most);
+    normalize(weights, base, size, frequencies);
+    let start = 0;
+    for (let i = base; i < base + size; i++) {
+      starts[i] = start;
+      start += frequencies[i];
+      reciprocals[i] = ROUND_UP / frequencies[i];
+    }
+    return size;
   }
 }

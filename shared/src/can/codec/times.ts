@@ -1,227 +1,125 @@
 import { malformedPayload } from '../../batch/payload.js';
-import { NumberColumns, readNumber, readNumberUpTo, unzigzag, writeNumber, zigzag } from './numbers.js';
+import { TIME_OFFSET_LIMIT_US } from '../frames.js';
+import type { BitReader } from './bit-reader.js';
+import type { BitWriter } from './bit-writer.js';
+import { unzigzag, zigzag } from './numbers.js';
 import type { SymbolReader } from './symbol-reader.js';
 import type { SymbolWriter } from './symbol-writer.js';
-import { DEVIATION, SMALL, TICK } from './tables.js';
-import { TIME_OFFSET_LIMIT_US } from '../frames.js';
-import { chooseGrid, chooseUnit } from './time-choice.js';
+import { FREQUENT_MAX, FrequentSteps } from './frequent-steps.js';
+import { TIME } from './tables.js';
 
 /*
- * times      = unit grid ( deviations | { tick } deviations )
- * unit       = number           ; µs: all offsets from the base are multiples of it
- * grid       = number           ; units between the moments at which the source looks; 0 none
- * tick       = symbol [ number ]
- *              0 … 3            ; in the tick of the frame before, 0 … 3 units later
- *              4                ; in the tick of the frame before, and 4 + number units later
- *              5 … 10           ; so many ticks later as `recent` says, counted from the latest
- *              11               ; so many ticks later as the zigzag number says
- * deviations = numbers          ; zigzag. Without grid of each frame from the frame before; else of each frame that
- *                               ; starts a tick from the moment expected
+ * times      = unit start frequent { step } { rest }
+ * unit       = number           ; µs, 1 to a second: all offsets from the base are multiples of it
+ * start      = 32 bits          ; of the first frame, units since the base, modulo 2^32
+ * frequent   = 5 bits { number } ; how many, at most 31; then the steps that are frequent, ascending: each less the one
+ *                               ; before it, less 1; the first as it is
+ * step       = symbol           ; of each other frame, units since the frame before:
+ *               0 … 30          ; the frequent step of that place
+ *               31 + d          ; a zigzag number of d binary digits (d = 0 … 32)
+ * rest       = bits             ; of each step 33 and above: the digits behind the first
+ *
+ * Adapters are asked at fixed intervals and hand over several frames at once, so few steps make up most.
  */
-/* A copy: V8 folds a module's own constants, not imported ones, and the loops below run for each frame. */
-const TABLE = TICK;
-const LIMIT_US = TIME_OFFSET_LIMIT_US;
-const STEPS = 4;
-const RANKS = 6;
-const OTHER = 1 + STEPS + RANKS;
-/** Further strays move the grid at once, others by half. */
-const STRAY_MIN = 16;
-const GRID_MAX = 1 << 20;
+const OTHER = FREQUENT_MAX;
+const SYMBOLS = OTHER + 33;
 const UNIT_MAX = 1_000_000;
+/* A copy: V8 folds a module's own constants, not imported ones, and the loops below run for each frame. */
+const LIMIT_US = TIME_OFFSET_LIMIT_US;
 
-/** Writes and reads the time offsets of frames whose channels are known. Reused from batch to batch. */
+/** Writes and reads the time offsets of frames. Reused from batch to batch. */
 export class Times {
-  private readonly deviations = new NumberColumns();
-  /** Numbers of ticks from one burst to the next, the latest first. */
-  private readonly recent = new Int32Array(RANKS);
-  /** Of each channel: 1 where its latest frame came in the tick of the frame before it. */
-  private wasSame = new Uint8Array(0);
-  /** Of each frame that is read: 1 in the tick of the frame before, and units, else ticks, later. */
-  private isSame = new Uint8Array(0);
-  private later = new Int32Array(0);
+  private readonly frequent = new FrequentSteps();
+  private steps = new Int32Array(4096);
+  private symbols = new Uint8Array(4096);
 
-  write(
-    out: SymbolWriter,
-    offsetUs: Int32Array,
-    channelOf: Int32Array,
-    count: number,
-    channels: number,
-  ): void {
-    this.deviations.clear();
+  write(out: SymbolWriter, bits: BitWriter, offsetUs: Int32Array, count: number): void {
     const unit = chooseUnit(offsetUs, count);
-    const grid = chooseGrid(offsetUs, count, unit);
-    out.reserve(10 * count + 8);
-    writeNumber(out, SMALL, unit);
-    writeNumber(out, SMALL, grid);
-    if (grid === 0) this.writeDifferences(out, offsetUs, count, unit);
-    else this.writeTicks(out, offsetUs, channelOf, count, channels, unit, grid);
+    bits.reserve(1024 + 32 * count);
+    bits.number(unit);
+    if (count === 0) return;
+    bits.long((offsetUs[0] / unit) >>> 0, 32);
+    this.reserve(count);
+    const { steps, frequent } = this;
+    let before = offsetUs[0] / unit;
+    for (let i = 1; i < count; i++) {
+      const time = unit === 1 ? offsetUs[i] : offsetUs[i] / unit;
+      // The unit 1 needs the wrap: a difference can have 33 bits. Those of greater units are far smaller.
+      steps[i - 1] = (time - before) | 0;
+      before = time;
+    }
+    frequent.choose(steps, count - 1);
+    bits.bits(frequent.count, 5);
+    let next = 0;
+    for (let i = 0; i < frequent.count; i++) {
+      bits.number(frequent.steps[i] - next);
+      next = frequent.steps[i] + 1;
+    }
+    const column = out.columns[TIME];
+    column.reserve(count);
+    const { symbols } = column;
+    for (let i = 0; i < count - 1; i++) {
+      const step = steps[i];
+      const place = frequent.placeOf(step);
+      if (place >= 0) {
+        symbols[i] = place;
+        continue;
+      }
+      const number = zigzag(step);
+      const digits = 32 - Math.clz32(number);
+      symbols[i] = OTHER + digits;
+      if (digits > 1) bits.long(number & ((1 << (digits - 1)) - 1), digits - 1);
+    }
+    column.count = count - 1;
   }
 
   /** All offsets that it stores are within ± TIME_OFFSET_LIMIT_US. */
-  read(
-    input: SymbolReader,
-    offsetUs: Int32Array,
-    channelOf: Int32Array,
-    count: number,
-    channels: number,
-  ): void {
-    const unit = readNumberUpTo(input, SMALL, UNIT_MAX);
-    const grid = readNumberUpTo(input, SMALL, GRID_MAX);
-    if (grid === 0) this.readDifferences(input, offsetUs, count, unit);
-    else this.readTicks(input, offsetUs, channelOf, count, channels, unit, grid);
+  read(input: SymbolReader, bits: BitReader, offsetUs: Int32Array, count: number): void {
+    const unit = bits.numberUpTo(UNIT_MAX);
+    if (unit === 0) throw malformedPayload('its unit of time is 0');
+    if (count === 0) return;
+    const start = bits.long(32) | 0;
+    this.reserve(count);
+    const { symbols, steps } = this;
+    const frequent = bits.bits(5);
+    let next = 0;
+    for (let i = 0; i < frequent; i++) {
+      next += bits.number();
+      steps[i] = next;
+      next++;
+    }
+    input.column(TIME, SYMBOLS, symbols, count - 1);
+    let time = start;
+    offsetUs[0] = start * unit;
+    let largest = Math.abs(start);
+    for (let i = 1; i < count; i++) {
+      const symbol = symbols[i - 1];
+      time = (time + (symbol < frequent ? steps[symbol] : readStep(bits, symbol - OTHER))) | 0;
+      const magnitude = time < 0 ? -time : time;
+      if (magnitude > largest) largest = magnitude;
+      offsetUs[i] = Math.imul(time, unit);
+    }
+    if (largest * unit > LIMIT_US) throw malformedPayload('a time is too far from the base');
   }
 
-  private writeDifferences(out: SymbolWriter, offsetUs: Int32Array, count: number, unit: number): void {
-    this.deviations.add(count);
-    const { values } = this.deviations;
-    let previous = 0;
-    for (let i = 0; i < count; i++) {
-      const time = offsetUs[i] / unit;
-      // The unit 1 needs the wrap: a difference can have 33 bits. Those of greater units are far smaller.
-      values[i] = (time - previous) | 0;
-      previous = time;
-    }
-    this.deviations.write(out, DEVIATION);
-  }
-
-  private readDifferences(input: SymbolReader, offsetUs: Int32Array, count: number, unit: number): void {
-    this.deviations.clear();
-    this.deviations.add(count);
-    this.deviations.read(input, DEVIATION);
-    const { values } = this.deviations;
-    let time = 0;
-    for (let i = 0; i < count; i++) {
-      time = (time + values[i]) | 0;
-      const timeUs = time * unit;
-      if (timeUs > LIMIT_US || timeUs < -LIMIT_US) throw tooFar();
-      offsetUs[i] = timeUs;
-    }
-  }
-
-  private writeTicks(
-    out: SymbolWriter,
-    offsetUs: Int32Array,
-    channelOf: Int32Array,
-    count: number,
-    channels: number,
-    unit: number,
-    grid: number,
-  ): void {
-    this.reset(channels);
-    const { recent, wasSame, deviations } = this;
-    deviations.add(count); // room for as many as there can be
-    const { values } = deviations;
-    const half = grid >> 1;
-    let starts = 0;
-    let previous = 0;
-    let anchor = 0;
-    let same = 0;
-    for (let i = 0; i < count; i++) {
-      const time = offsetUs[i] / unit;
-      const channel = channelOf[i];
-      const table = TABLE + 2 * same + wasSame[channel];
-      const difference = time - previous;
-      if (difference >= 0 && difference < half) {
-        if (difference < STEPS) {
-          out.symbol(table, difference);
-        } else {
-          out.symbol(table, STEPS);
-          writeNumber(out, SMALL, difference - STEPS);
-        }
-        same = 1;
-      } else {
-        const ticks = Math.floor((time - anchor + half) / grid);
-        let rank = 0;
-        while (rank < RANKS && recent[rank] !== ticks) rank++;
-        out.symbol(table, 1 + STEPS + rank);
-        if (rank === RANKS) writeNumber(out, SMALL, zigzag(ticks));
-        this.note(rank, ticks);
-        const expected = anchor + ticks * grid;
-        const deviation = time - expected;
-        values[starts++] = deviation;
-        anchor = nextAnchor(expected, deviation);
-        same = 0;
-      }
-      wasSame[channel] = same;
-      previous = time;
-    }
-    deviations.clear();
-    deviations.add(starts);
-    deviations.write(out, DEVIATION);
-  }
-
-  private readTicks(
-    input: SymbolReader,
-    offsetUs: Int32Array,
-    channelOf: Int32Array,
-    count: number,
-    channels: number,
-    unit: number,
-    grid: number,
-  ): void {
-    this.reset(channels);
-    if (this.later.length < count) {
-      this.later = new Int32Array(2 * count);
-      this.isSame = new Uint8Array(2 * count);
-    }
-    const { recent, wasSame, isSame, later } = this;
-    let starts = 0;
-    let same = 0;
-    for (let i = 0; i < count; i++) {
-      const channel = channelOf[i];
-      const symbol = input.symbol(TABLE + 2 * same + wasSame[channel]);
-      if (symbol <= STEPS) {
-        later[i] = symbol < STEPS ? symbol : STEPS + readNumber(input, SMALL);
-        same = 1;
-      } else {
-        if (symbol > OTHER) throw malformedPayload('a time has no tick');
-        const ticks = symbol === OTHER ? unzigzag(readNumber(input, SMALL)) : recent[symbol - STEPS - 1];
-        this.note(symbol - STEPS - 1, ticks);
-        later[i] = ticks;
-        starts++;
-        same = 0;
-      }
-      isSame[i] = same;
-      wasSame[channel] = same;
-    }
-    this.deviations.clear();
-    this.deviations.add(starts);
-    this.deviations.read(input, DEVIATION);
-    const { values } = this.deviations;
-    let time = 0;
-    let anchor = 0;
-    let start = 0;
-    for (let i = 0; i < count; i++) {
-      if (isSame[i] === 1) {
-        time += later[i];
-      } else {
-        const expected = anchor + later[i] * grid;
-        const deviation = values[start++];
-        time = expected + deviation;
-        anchor = nextAnchor(expected, deviation);
-      }
-      const timeUs = time * unit;
-      if (timeUs > LIMIT_US || timeUs < -LIMIT_US) throw tooFar();
-      offsetUs[i] = timeUs;
-    }
-  }
-
-  private reset(channels: number): void {
-    if (this.wasSame.length < channels) this.wasSame = new Uint8Array(2 * channels);
-    this.wasSame.fill(0, 0, channels);
-    for (let i = 0; i < RANKS; i++) this.recent[i] = i + 1;
-  }
-
-  /** Moves what is at `rank` to the front; RANKS stands for a new one, which pushes out the oldest. */
-  private note(rank: number, ticks: number): void {
-    const { recent } = this;
-    for (let i = rank < RANKS ? rank : RANKS - 1; i > 0; i--) recent[i] = recent[i - 1];
-    recent[0] = ticks;
+  private reserve(count: number): void {
+    if (count + FREQUENT_MAX <= this.steps.length) return;
+    this.steps = new Int32Array(2 * count + FREQUENT_MAX);
+    this.symbols = new Uint8Array(2 * count + FREQUENT_MAX);
   }
 }
 
-function nextAnchor(expected: number, deviation: number): number {
-  return expected + (deviation >= STRAY_MIN || deviation <= -STRAY_MIN ? deviation : deviation >> 1);
+function readStep(bits: BitReader, digits: number): number {
+  if (digits < 0) throw malformedPayload('a step of time is not listed');
+  if (digits < 2) return unzigzag(digits);
+  return unzigzag((1 << (digits - 1)) | bits.long(digits - 1));
 }
 
-const tooFar = (): Error => malformedPayload('a time is too far from the base');
+/** The largest power of ten, up to a second, that divides all times of the batch (µs). */
+function chooseUnit(offsetUs: Int32Array, count: number): number {
+  let unit = UNIT_MAX;
+  for (let i = 0; i < count && unit > 1; i++) {
+    while (offsetUs[i] % unit !== 0) unit /= 10;
+  }
+  return unit;
+}
