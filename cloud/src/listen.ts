@@ -28,20 +28,24 @@ export async function listen(server: Server, host: string, port: number, flag: s
       server.once('error', reject);
       server.listen({ host, port }, resolve);
     });
-  } catch (cause) {
-    const code = systemCode(cause);
-    const place = formatAddress({ host, port });
-    if (code === 'EADDRINUSE') {
-      throw new FleetlogError(
-        'FLEETLOG_PORT_TAKEN',
-        `Port ${port} of ${host} is in use by another program; stop that one or choose another with ${flag}.`,
-        { cause },
-      );
-    }
-    throw new FleetlogError(
-      'FLEETLOG_CONFIG',
-      `Nothing can listen on ${place} (${code ?? 'unknown error'}); choose another address with ${flag}.`,
+  } catch (error) {
+    throw listenError(error, { host, port }, flag);
+  }
+}
+
+/** Why nothing can listen there, in a sentence that names the flag that chooses another address. */
+export function listenError(cause: unknown, address: ListenAddress, flag: string): FleetlogError {
+  const code = systemCode(cause);
+  if (code === 'EADDRINUSE') {
+    return new FleetlogError(
+      'FLEETLOG_PORT_TAKEN',
+      `Port ${address.port} of ${address.host} is in use by another program; stop that one or choose another with ${flag}.`,
       { cause },
     );
   }
+  return new FleetlogError(
+    'FLEETLOG_CONFIG',
+    `Nothing can listen on ${formatAddress(address)} (${code ?? 'unknown error'}); choose another address with ${flag}.`,
+    { cause },
+  );
 }

@@ -1,12 +1,12 @@
 import type { AddressInfo } from 'node:net';
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyReply } from 'fastify';
-import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
+import { FleetlogError } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
 import type { Clock } from '@fleetlog/shared/util';
 import type { Index } from '../index/index.js';
 import type { Fleet } from '../ingest/fleet.js';
-import { formatAddress, type ListenAddress } from '../listen.js';
+import { formatAddress, listenError, type ListenAddress } from '../listen.js';
 import type { Log } from '../log/log.js';
 import { defaultLimits, type ApiContext, type ApiLimits } from './context.js';
 import { answer, handleErrors } from './errors.js';
@@ -77,7 +77,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     await app.listen({ host, port });
   } catch (error) {
     await app.close();
-    throw listenError(host, port, error);
+    throw listenError(error, { host, port }, '--http');
   }
   const address = app.server.address() as AddressInfo;
   const at = { host: address.address, port: address.port };
@@ -86,23 +86,4 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     ...at,
     close: () => app.close(),
   };
-}
-
-function listenError(host: string, port: number, cause: unknown): unknown {
-  const code = systemCode(cause);
-  if (code === 'EADDRINUSE') {
-    return new FleetlogError(
-      'FLEETLOG_PORT_TAKEN',
-      `Port ${port} of ${host} is in use by another program; stop that one or choose another with --http.`,
-      { cause },
-    );
-  }
-  if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
-    return new FleetlogError(
-      'FLEETLOG_CONFIG',
-      `The API can't listen on ${host}:${port} (${code}); choose another address with --http.`,
-      { cause },
-    );
-  }
-  return cause;
 }

@@ -38,10 +38,13 @@ const decimalPairs = textPairs('0123456789');
 export class CandumpFormatter {
   private out = new Uint8Array(64 * 1024);
   private view = new DataView(this.out.buffer);
+  /** Interfaces of the last call and the texts of their names. */
+  private buses: string[] = [];
+  private names: Piece[] = [];
 
   /** The lines of the frames `[from, to)`; a view that holds until the next call. Times before 1970 are written as 0. */
   format(frames: CanFrames, from = 0, to = frames.count): Uint8Array {
-    const names = frames.buses.map((name) => textPiece(`) ${name} `));
+    const names = this.namesOf(frames.buses);
     this.reserve(frames, names, from, to);
     const { style, verbatim, flags, dlc, data, dataStart } = frames;
     const { out, view } = this;
@@ -99,6 +102,15 @@ export class CandumpFormatter {
       out[p++] = LF;
     }
     return out.subarray(0, p);
+  }
+
+  private namesOf(buses: string[]): Piece[] {
+    const isSame = buses.length === this.buses.length && buses.every((name, i) => name === this.buses[i]);
+    if (!isSame) {
+      this.buses = [...buses];
+      this.names = buses.map((name) => textPiece(`) ${name} `));
+    }
+    return this.names;
   }
 
   private reserve(frames: CanFrames, names: Piece[], from: number, to: number): void {

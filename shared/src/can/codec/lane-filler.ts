@@ -235,17 +235,12 @@ export class LaneFiller {
     lane: number,
     data: Uint8Array,
   ): void {
-    const { recent, input } = this;
     const { values: ranks } = this.plan.ranks[level];
     let at = this.ranksAt[level];
-    recent.set(recentStart);
+    this.recent.set(recentStart);
     let value = data[places[from] + lane];
     for (let i = from + 1; i < end; i++) {
-      const rank = ranks[at++];
-      const change = rank < UNKNOWN ? recent[rank] : input.bits(8);
-      for (let j = rank < UNKNOWN ? rank : UNKNOWN - 1; j > 0; j--) recent[j] = recent[j - 1];
-      recent[0] = change;
-      value = (value + change) & 0xff;
+      value = (value + this.recall(ranks[at++])) & 0xff;
       data[places[i] + lane] = value;
     }
     this.ranksAt[level] = at;
@@ -259,19 +254,23 @@ export class LaneFiller {
     lane: number,
     data: Uint8Array,
   ): void {
-    const { recent, input } = this;
+    const { recent } = this;
     const { values: ranks } = this.plan.ranks[level];
     let at = this.ranksAt[level];
     const first = data[places[from] + lane];
     for (let i = 0; i < RECENT; i++) recent[i] = first + recentStart[i];
-    for (let i = from + 1; i < end; i++) {
-      const rank = ranks[at++];
-      const value = rank < UNKNOWN ? recent[rank] : input.bits(8);
-      for (let j = rank < UNKNOWN ? rank : UNKNOWN - 1; j > 0; j--) recent[j] = recent[j - 1];
-      recent[0] = value;
-      data[places[i] + lane] = value;
-    }
+    for (let i = from + 1; i < end; i++) data[places[i] + lane] = this.recall(ranks[at++]);
     this.ranksAt[level] = at;
+  }
+
+  /** The value of this rank, which moves to the front; one without rank is read. */
+  private recall(rank: number): number {
+    const { recent } = this;
+    const isKnown = rank < UNKNOWN;
+    const value = isKnown ? recent[rank] : this.input.bits(8);
+    for (let i = isKnown ? rank : UNKNOWN - 1; i > 0; i--) recent[i] = recent[i - 1];
+    recent[0] = value;
+    return value;
   }
 }
 
