@@ -5,6 +5,7 @@ import { Bytes, byteCount, checkConfig, Duration, durationMs, readYaml } from '@
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { logLevels, type LogLevel } from '@fleetlog/shared/log';
 import { StreamConfig } from './sources/config.js';
+import type { BacklogOrder } from './uplink/schedule.js';
 
 const closed = { additionalProperties: false };
 
@@ -29,6 +30,23 @@ const UplinkSchema = Type.Object(
           description: 'Batches on their way',
         }),
         bytes: Bytes('Bytes on their way', '4MiB'),
+      },
+      { ...closed, default: {} },
+    ),
+    rate: Type.Optional(Bytes('Most bytes a second')),
+    backlog: Type.Object(
+      {
+        order: Type.Union([Type.Literal('oldest-first'), Type.Literal('newest-first')], {
+          default: 'oldest-first',
+          description: 'Which of the batches from before the connection go first; live ones go before them',
+        }),
+        share: Type.Number({
+          minimum: 0,
+          maximum: 1,
+          default: 1,
+          description: 'Part of the link that the backlog may take where live data leave it free',
+        }),
+        rate: Type.Optional(Bytes('Most bytes of backlog a second')),
       },
       { ...closed, default: {} },
     ),
@@ -77,6 +95,9 @@ export interface GatewayConfig {
     reconnectMsMax: number;
     ackTimeoutMs: number;
     window: { batches: number; bytes: number };
+    /** Infinity where there is no limit; of the backlog too. */
+    bytesPerSecond: number;
+    backlog: { order: BacklogOrder; share: number; bytesPerSecond: number };
   };
   buffer: { commitIntervalMs: number; commitBytes: number; queueBytes: number; writeBufferBytes: number };
   streams: Record<string, StreamConfig>;
@@ -130,6 +151,12 @@ export function checkGatewayConfig(value: unknown, source: string): GatewayConfi
       window: {
         batches: uplink.window.batches,
         bytes: atLeast(byteCount(uplink.window.bytes), 1024, 'uplink.window.bytes', '1KiB', source),
+      },
+      bytesPerSecond: rate(uplink.rate, 'uplink.rate', source),
+      backlog: {
+        order: uplink.backlog.order,
+        share: uplink.backlog.share,
+        bytesPerSecond: rate(uplink.backlog.rate, 'uplink.backlog.rate', source),
       },
     },
     buffer: {
@@ -201,6 +228,9 @@ function atLeast(value: number, least: number, key: string, text: string, source
   if (value >= least) return value;
   throw new FleetlogError('FLEETLOG_CONFIG', `${source}: "${key}" must be at least ${text}.`);
 }
+
+const rate = (bytes: string | undefined, key: string, source: string): number =>
+  bytes === undefined ? Infinity : atLeast(byteCount(bytes), 100, key, '100B', source);
 
 /** `value` with what the environment and the flags say put over it. */
 function overridden(

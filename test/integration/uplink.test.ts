@@ -38,6 +38,8 @@ class RunningUplink implements AsyncDisposable {
         reconnectMsMax: 30_000,
         ackTimeoutMs: 15_000,
         window: { batches: 64, bytes: 4 * 1024 * 1024 },
+        bytesPerSecond: Infinity,
+        backlog: { order: 'oldest-first', share: 1, bytesPerSecond: Infinity },
         version: '0.0.0',
         ...options,
       },
@@ -116,9 +118,10 @@ describe('uplink', () => {
 
   it('never has more batches on their way than its window', async () => {
     cloud.holdAcks = true;
+    await using running = new RunningUplink(buffer, cloud.url, { window: { batches: 10, bytes: 1e6 } });
+    await until('a connection', () => running.uplink.state.connected);
     await put('can0', 40);
     await put('gps', 40);
-    await using running = new RunningUplink(buffer, cloud.url, { window: { batches: 10, bytes: 1e6 } });
     await until('a full window', () => cloud.arrivals.length >= 10);
     await roundTrips(running);
     assert.equal(cloud.arrivals.length, 10);
@@ -130,10 +133,11 @@ describe('uplink', () => {
 
   it('never has more bytes on their way than its window, and still sends a batch that is larger', async () => {
     cloud.holdAcks = true;
+    await using running = new RunningUplink(buffer, cloud.url, { window: { batches: 64, bytes: 5000 } });
+    await until('a connection', () => running.uplink.state.connected);
     await put('can0', 10, 1000);
     await put('can0', 1, 20_000);
     await put('can0', 5, 1000);
-    await using running = new RunningUplink(buffer, cloud.url, { window: { batches: 64, bytes: 5000 } });
     await until('a full window', () => cloud.arrivals.length >= 4);
     await roundTrips(running);
     assert.equal(cloud.arrivals.length, 4);
@@ -148,8 +152,50 @@ describe('uplink', () => {
     await put('can0', 100);
     await put('gps', 20);
     await using _ = new RunningUplink(buffer, cloud.url, { window: { batches: 32, bytes: 1e6 } });
-    await until('a full window', () => cloud.arrivals.length === 32);
-    assert.equal(cloud.sequences('gps').length, 16);
+    await until('a full window', () => cloud.arrivals.length === 28);
+    assert.equal(cloud.sequences('gps').length, 12);
+  });
+
+  it('keeps room in a window that the backlog fills, and sends what comes now before what is older', async () => {
+    cloud.holdAcks = true;
+    await put('can0', 100);
+    await using running = new RunningUplink(buffer, cloud.url, { window: { batches: 16, bytes: 1e6 } });
+    await until('a window full of backlog', () => running.uplink.state.inFlightBatches === 14);
+    await put('can0', 2);
+    await until('the live batches', () => cloud.arrivals.length === 16);
+    assert.deepEqual(cloud.sequences('can0').slice(-2), [100, 101]);
+    cloud.releaseAcks();
+    await until('an empty buffer', isEmpty);
+  });
+
+  it('sends no backlog at a share of 0, and slowly at a low rate', async () => {
+    await put('can0', 20, 1000);
+    const backlog = { order: 'oldest-first' as const, share: 0, bytesPerSecond: Infinity };
+    {
+      await using running = new RunningUplink(buffer, cloud.url, { backlog });
+      await until('a connection', () => running.uplink.state.connected);
+      await put('can0', 3);
+      await until('the live batches', () => cloud.arrivals.length === 3);
+      await roundTrips(running);
+      assert.deepEqual(cloud.sequences('can0'), [20, 21, 22]);
+    }
+    const startMs = performance.now();
+    await using _ = new RunningUplink(buffer, cloud.url, {
+      backlog: { ...backlog, share: 1, bytesPerSecond: 20_000 },
+    });
+    await until('an empty buffer', isEmpty);
+    const tookMs = performance.now() - startMs;
+    assert.ok(tookMs > 900, `23 kB in ${tookMs} ms`);
+    assert.equal(cloud.arrivals.length, 23);
+  });
+
+  it('keeps to its rate with live batches too', async () => {
+    await using running = new RunningUplink(buffer, cloud.url, { bytesPerSecond: 20_000 });
+    await until('a connection', () => running.uplink.state.connected);
+    const startMs = performance.now();
+    await put('can0', 20, 1000);
+    await until('an empty buffer', isEmpty);
+    assert.ok(performance.now() - startMs > 900);
   });
 
   it('sends a batch only when it is durable', async () => {
@@ -220,7 +266,7 @@ describe('uplink', () => {
     await until('a connection', () => running.uplink.state.connected);
     proxy.freeze();
     await put('can0', 40, 1_000_000);
-    await until('a full pipe', () => running.uplink.state.inFlightBatches > 3);
+    await until('a full pipe', () => running.uplink.state.inFlightBatches > 0);
     const started = performance.now();
     await running[Symbol.asyncDispose]();
     assert.ok(performance.now() - started < 3000);

@@ -11,7 +11,7 @@ const within = ([first, last]: readonly [number, number]): number[] =>
   Array.from({ length: last - first + 1 }, (_, i) => first + i);
 
 describe('RangeSet is a set of numbers', () => {
-  it('as a plain Set is: add, has, covers, intersects, holes, size, flat form', () => {
+  it('as a plain Set is: add, has, covers, intersects, holes, remove, size, flat form', () => {
     fc.assert(
       fc.property(fc.array(range, { maxLength: 40 }), range, (adds, query) => {
         const set = new RangeSet();
@@ -27,6 +27,8 @@ describe('RangeSet is a set of numbers', () => {
         assert.deepEqual([...set].flatMap(within), members);
         assert.equal(set.min, members[0]);
         assert.equal(set.max, members.at(-1));
+        assert.deepEqual(set.firstRange, [...set][0]);
+        assert.deepEqual(set.lastRange, [...set].at(-1));
 
         const asked = within(query);
         assert.equal(
@@ -45,6 +47,14 @@ describe('RangeSet is a set of numbers', () => {
         holes.forEach(([first, last], i) =>
           assert.ok(first <= last && (i === 0 || first > holes[i - 1][1] + 1)),
         );
+
+        const less = new RangeSet(set);
+        assert.equal(less.remove(...query), asked.length - holes.flatMap(within).length);
+        assert.deepEqual(
+          [...less].flatMap(within),
+          members.filter((value) => !asked.includes(value)),
+        );
+        assert.deepEqual(RangeSet.fromFlat(less.toFlat()), less);
 
         const flat = set.toFlat();
         assert.equal(set.rangeCount * 2, flat.length);

@@ -29,6 +29,8 @@ describe("the gateway's configuration", () => {
       reconnectMsMax: 30_000,
       ackTimeoutMs: 15_000,
       window: { batches: 64, bytes: 4 * 1024 * 1024 },
+      bytesPerSecond: Infinity,
+      backlog: { order: 'oldest-first', share: 1, bytesPerSecond: Infinity },
     });
     assert.equal(config.buffer.commitIntervalMs, 250);
     assert.equal(config.logLevel, 'info');
@@ -42,11 +44,15 @@ describe("the gateway's configuration", () => {
           protocol: 5,
           keepAlive: '1min',
           window: { batches: 8, bytes: '64KiB' },
+          rate: '64kB',
+          backlog: { order: 'newest-first', share: 0.5, rate: '10kB' },
         },
         buffer: { commitInterval: '1s' },
       }),
       'truck.yaml',
     );
+    assert.equal(config.uplink.bytesPerSecond, 64_000);
+    assert.deepEqual(config.uplink.backlog, { order: 'newest-first', share: 0.5, bytesPerSecond: 10_000 });
     assert.equal(config.uplink.protocol, '5');
     assert.equal(config.uplink.keepAliveMs, 60_000);
     assert.deepEqual(config.uplink.window, { batches: 8, bytes: 65_536 });

@@ -1,75 +1,144 @@
+import { RangeSet } from '@fleetlog/shared/util';
 import type { BufferedStream } from '../buffer/buffer.js';
+
+/** `live`: what came since the connection began. `backlog`: what was there before, and what piled up since. */
+export type Lane = 'live' | 'backlog';
 
 /** What to send next: batches of `stream` from `sequence` on, before `end`, at most `limit`. */
 export interface Turn {
+  lane: Lane;
   stream: string;
   sequence: number;
   end: number;
   limit: number;
 }
 
+export type BacklogOrder = 'oldest-first' | 'newest-first';
+
 /** Decides the order of sending, and nothing else does. One lives as long as one connection. */
 export interface Schedule {
-  /** Undefined where everything durable was sent. */
-  next(streams: readonly BufferedStream[]): Turn | undefined;
-  /** This one is on its way. */
-  sent(stream: string, sequence: number): void;
-  /** Everything before `sequence` is done. */
-  skipTo(stream: string, sequence: number): void;
-  /** It was sent and has to be sent again. */
-  again(stream: string, sequence: number): void;
+  /** The live lane goes before the backlog. Undefined where the open lanes have nothing durable to send. */
+  next(streams: readonly BufferedStream[], open: Readonly<Record<Lane, boolean>>): Turn | undefined;
+  /** These are on their way, or there is nothing to send of them. */
+  done(stream: string, first: number, last: number): void;
+  /** It was sent in this lane and has to be sent again. */
+  again(lane: Lane, stream: string, sequence: number): void;
 }
 
 interface Progress {
-  /** Everything before was sent. */
-  cursor: number;
-  /** To be sent again, before anything new; ascending. */
-  again: number[];
+  /** From here on batches are live. */
+  liveNext: number;
+  /** Live batches to be sent again, before anything new. */
+  liveAgain: RangeSet;
+  /** Everything older that is to be sent. */
+  backlog: RangeSet;
+  /** What was durable at `markMs`: the live lane has piled up where that isn't sent for long. */
+  markNext: number;
+  markMs: number;
 }
 
 /** Batches of one stream in one turn: enough to make a read worth it, few enough to be fair. */
 const turnBatches = 16;
+/** A live batch that waits longer belongs to the backlog, so that newer ones don't wait behind it. */
+const piledMs = 3000;
 
-/** Streams take turns; within a stream the oldest goes first. */
-export class OldestFirst implements Schedule {
+/**
+ * Live batches go first, in order; what is older drains in what is left. Streams take turns within each lane.
+ * Why: after an outage of a day the dashboards of a fleet show the present within a second, not in a day.
+ */
+export class LiveFirst implements Schedule {
   private readonly progress = new Map<string, Progress>();
-  private last = '';
+  private readonly last: Record<Lane, string> = { live: '', backlog: '' };
 
-  next(streams: readonly BufferedStream[]): Turn | undefined {
-    const start = streams.findIndex(({ stream }) => stream === this.last) + 1;
-    for (let i = 0; i < streams.length; i++) {
-      const { stream, first, durableNext } = streams[(start + i) % streams.length];
-      const { again, cursor } = this.of(stream);
-      while (again.length > 0 && again[0] < first) again.shift();
-      const sequence = again.length > 0 ? again[0] : Math.max(cursor, first);
-      if (sequence >= durableNext) continue;
-      this.last = stream;
-      return { stream, sequence, end: durableNext, limit: again.length > 0 ? 1 : turnBatches };
+  /** `streams`: what the buffer holds when the connection begins; `nowMs`: monotonic. */
+  constructor(
+    streams: readonly BufferedStream[],
+    private readonly order: BacklogOrder,
+    private readonly nowMs: () => number,
+  ) {
+    for (const { stream, first, durableNext } of streams) {
+      const progress = this.of(stream, durableNext);
+      if (durableNext > first) progress.backlog.add(first, durableNext - 1);
+    }
+  }
+
+  next(streams: readonly BufferedStream[], open: Readonly<Record<Lane, boolean>>): Turn | undefined {
+    for (const stream of streams) this.moveWhatPiledUp(stream);
+    return (open.live ? this.live(streams) : undefined) ?? (open.backlog ? this.backlog(streams) : undefined);
+  }
+
+  done(stream: string, first: number, last: number): void {
+    const progress = this.of(stream, first);
+    progress.backlog.remove(first, last);
+    progress.liveAgain.remove(first, last);
+    if (first <= progress.liveNext) progress.liveNext = Math.max(progress.liveNext, last + 1);
+  }
+
+  again(lane: Lane, stream: string, sequence: number): void {
+    const { liveAgain, backlog } = this.of(stream, sequence + 1);
+    (lane === 'live' ? liveAgain : backlog).add(sequence);
+  }
+
+  private live(streams: readonly BufferedStream[]): Turn | undefined {
+    for (const { stream, first, durableNext } of this.inTurn('live', streams)) {
+      const { liveAgain, liveNext } = this.of(stream, first);
+      if (first > 0) liveAgain.remove(0, first - 1);
+      const [again] = liveAgain;
+      if (again) return this.turn('live', stream, again[0], again[1] + 1);
+      const sequence = Math.max(liveNext, first);
+      if (sequence < durableNext) return this.turn('live', stream, sequence, durableNext);
     }
     return undefined;
   }
 
-  sent(stream: string, sequence: number): void {
-    const progress = this.of(stream);
-    progress.again = progress.again.filter((s) => s !== sequence);
-    progress.cursor = Math.max(progress.cursor, sequence + 1);
+  private backlog(streams: readonly BufferedStream[]): Turn | undefined {
+    for (const { stream, first } of this.inTurn('backlog', streams)) {
+      const { backlog } = this.of(stream, first);
+      if (first > 0) backlog.remove(0, first - 1);
+      const range = this.order === 'oldest-first' ? backlog.firstRange : backlog.lastRange;
+      if (!range) continue;
+      const [low, high] = range;
+      const sequence = this.order === 'oldest-first' ? low : Math.max(low, high - turnBatches + 1);
+      return this.turn('backlog', stream, sequence, high + 1);
+    }
+    return undefined;
   }
 
-  skipTo(stream: string, sequence: number): void {
-    const progress = this.of(stream);
-    progress.again = progress.again.filter((s) => s >= sequence);
-    progress.cursor = Math.max(progress.cursor, sequence);
+  private turn(lane: Lane, stream: string, sequence: number, end: number): Turn {
+    this.last[lane] = stream;
+    return { lane, stream, sequence, end, limit: Math.min(turnBatches, end - sequence) };
   }
 
-  again(stream: string, sequence: number): void {
-    const { again } = this.of(stream);
-    again.push(sequence);
-    again.sort((a, b) => a - b);
+  private *inTurn(lane: Lane, streams: readonly BufferedStream[]): Generator<BufferedStream> {
+    const start = streams.findIndex(({ stream }) => stream === this.last[lane]) + 1;
+    for (let i = 0; i < streams.length; i++) yield streams[(start + i) % streams.length];
   }
 
-  private of(stream: string): Progress {
+  private moveWhatPiledUp({ stream, first, durableNext }: BufferedStream): void {
+    const progress = this.of(stream, first);
+    const { liveNext, markNext, markMs, backlog } = progress;
+    const nowMs = this.nowMs();
+    if (liveNext < markNext && nowMs - markMs < piledMs) return;
+    if (liveNext < markNext && liveNext < durableNext - 1) {
+      backlog.add(liveNext, durableNext - 2);
+      progress.liveNext = durableNext - 1;
+    }
+    progress.markNext = durableNext;
+    progress.markMs = nowMs;
+  }
+
+  private of(stream: string, liveNext: number): Progress {
     let progress = this.progress.get(stream);
-    if (!progress) this.progress.set(stream, (progress = { cursor: 0, again: [] }));
+    if (!progress) {
+      progress = {
+        liveNext,
+        liveAgain: new RangeSet(),
+        backlog: new RangeSet(),
+        markNext: liveNext,
+        markMs: this.nowMs(),
+      };
+      this.progress.set(stream, progress);
+    }
     return progress;
   }
 }

@@ -2,8 +2,9 @@ import type { Logger } from '@fleetlog/shared/log';
 import { decodeAck, topics, type Ack } from '@fleetlog/shared/topics';
 import { RangeSet, Signal, type Clock } from '@fleetlog/shared/util';
 import type { GatewayBuffer } from '../buffer/buffer.js';
+import { Admission, type AdmissionOptions } from './admission.js';
 import type { Link } from './link.js';
-import type { Schedule, Turn } from './schedule.js';
+import type { Lane, Schedule, Turn } from './schedule.js';
 import type { StatusReporter } from './status.js';
 import { Window, type WindowLimits } from './window.js';
 
@@ -22,7 +23,7 @@ export interface UplinkCounters {
   refusedBatches: number;
 }
 
-export interface SessionOptions {
+export interface SessionOptions extends AdmissionOptions {
   gateway: string;
   window: WindowLimits;
   /** How long a batch that the broker took may stay unacknowledged before it is sent again. */
@@ -49,6 +50,9 @@ const tickMsMax = 1000;
  */
 export class Session {
   private readonly window: Window;
+  private readonly admission: Admission;
+  /** Bytes of the next batch of each lane, where it is known that the window had no room for it. */
+  private readonly nextBytes: Record<Lane, number> = { live: 0, backlog: 0 };
   private readonly wake = new Signal();
   private acks: Promise<void> = Promise.resolve();
   private ackTimeoutMs: number;
@@ -64,6 +68,7 @@ export class Session {
   ) {
     const { batches, bytes } = options.window;
     this.window = new Window({ batches: Math.min(batches, link.receiveMax), bytes });
+    this.admission = new Admission(this.window, options, bytes);
     this.ackTimeoutMs = options.ackTimeoutMs;
   }
 
@@ -147,45 +152,60 @@ export class Session {
   }
 
   private async send(signal: AbortSignal, stopped: Promise<undefined>): Promise<void> {
-    const { buffer, schedule } = this.parts;
-    let blockedBytes = 0;
+    const { buffer, schedule, clock } = this.parts;
     while (!signal.aborted) {
-      const turn = this.window.fits(blockedBytes) ? schedule.next(buffer.streams()) : undefined;
-      if (turn === undefined) {
-        await this.wake.wait(signal);
-      } else {
-        blockedBytes = await this.take(turn);
+      const nowMs = this.nowMs();
+      const turn = schedule.next(buffer.streams(), this.admission.open(this.nextBytes, nowMs));
+      if (turn !== undefined) {
+        await this.take(turn);
         await Promise.race([this.link.drained(), stopped]);
+        continue;
       }
+      const waitMs = this.admission.waitMs(nowMs);
+      if (waitMs === Infinity) await this.wake.wait(signal);
+      else await wakeOrSleep(this.wake, Math.max(1, waitMs), clock, signal);
     }
   }
 
-  /** Sends what a turn gives. Returns the bytes of the batch that the window has no room for; 0 where it had. */
-  private async take({ stream, sequence, end, limit }: Turn): Promise<number> {
+  /** Sends what a turn gives, as far as there is room for it. */
+  private async take({ lane, stream, sequence, end, limit }: Turn): Promise<void> {
     const { buffer, schedule } = this.parts;
-    const batches = await buffer.read(stream, sequence, Math.min(limit, this.window.free));
-    schedule.skipTo(stream, batches[0]?.sequence ?? end);
+    const batches = await buffer.read(stream, sequence, Math.max(1, Math.min(limit, this.window.free)));
+    let next = sequence;
+    /** What wasn't read isn't there any more: acknowledged, or unreadable. */
+    const passTo = (to: number): void => {
+      if (to > next) schedule.done(stream, next, to - 1);
+      next = Math.max(next, to);
+    };
     for (const batch of batches) {
+      passTo(Math.min(batch.sequence, end));
+      if (batch.sequence >= end) return;
       if (!this.window.has(stream, batch.sequence)) {
-        if (!this.window.fits(batch.bytes.length)) return batch.bytes.length;
-        this.publish(stream, batch.sequence, batch.bytes);
+        this.nextBytes[lane] = batch.bytes.length;
+        if (!this.admission.open(this.nextBytes, this.nowMs())[lane]) return;
+        this.publish(lane, stream, batch.sequence, batch.bytes);
       }
-      schedule.sent(stream, batch.sequence);
+      this.nextBytes[lane] = 0;
+      passTo(batch.lastSequence + 1);
     }
-    return 0;
+    if (batches.length === 0) passTo(end);
   }
 
-  private publish(stream: string, sequence: number, bytes: Uint8Array): void {
+  private publish(lane: Lane, stream: string, sequence: number, bytes: Uint8Array): void {
     const { counters } = this.parts;
-    const nowMs = this.nowMs();
-    if (this.window.batches === 0) this.ackMs = this.lifeMs = nowMs;
-    this.window.add(stream, sequence, bytes.length, nowMs);
+    const sentMs = this.nowMs();
+    if (this.window.batches === 0) this.ackMs = this.lifeMs = sentMs;
+    this.window.add(lane, stream, sequence, bytes.length, sentMs);
+    this.admission.sent(lane, bytes.length, sentMs);
+    const { isLimited } = this.admission;
     counters.sentBatches++;
     counters.sentBytes += bytes.length;
     this.link.publish(topics.up(this.options.gateway, stream), bytes).then(
       () => {
-        this.lifeMs = this.nowMs();
-        this.window.confirmed(stream, sequence, this.lifeMs);
+        const nowMs = (this.lifeMs = this.nowMs());
+        this.window.confirmed(stream, sequence, nowMs);
+        this.admission.confirmed(bytes.length, nowMs - sentMs, isLimited, nowMs);
+        this.wake.set();
       },
       () => undefined, // the connection is at its end, and `closed` says why
     );
@@ -217,7 +237,7 @@ export class Session {
       "The cloud hasn't acknowledged in time; sending again.",
     );
     counters.resentBatches += late.length;
-    for (const { stream, sequence } of late) schedule.again(stream, sequence);
+    for (const { lane, stream, sequence } of late) schedule.again(lane, stream, sequence);
     this.ackTimeoutMs = Math.min(2 * this.ackTimeoutMs, Math.max(ackTimeoutMsMax, this.options.ackTimeoutMs));
     this.wake.set();
   }
@@ -244,6 +264,18 @@ export class Session {
 
   private nowMs(): number {
     return this.parts.clock.monotonicUs() / 1000;
+  }
+}
+
+async function wakeOrSleep(wake: Signal, ms: number, clock: Clock, signal: AbortSignal): Promise<void> {
+  const timer = new AbortController();
+  try {
+    await Promise.race([
+      wake.wait(signal),
+      clock.sleep(ms, AbortSignal.any([signal, timer.signal])).catch(() => undefined),
+    ]);
+  } finally {
+    timer.abort();
   }
 }
 

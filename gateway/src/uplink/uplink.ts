@@ -5,7 +5,7 @@ import { Signal, type Clock } from '@fleetlog/shared/util';
 import type { GatewayBuffer } from '../buffer/buffer.js';
 import { BackOff } from './back-off.js';
 import type { Connect, Link } from './link.js';
-import { OldestFirst } from './schedule.js';
+import { LiveFirst, type BacklogOrder } from './schedule.js';
 import { Session, type SessionOptions, type UplinkCounters } from './session.js';
 import { StatusReporter } from './status.js';
 
@@ -17,6 +17,7 @@ export interface UplinkOptions extends SessionOptions {
   connectTimeoutMs: number;
   /** Longest wait between two attempts to connect. */
   reconnectMsMax: number;
+  backlog: SessionOptions['backlog'] & { order: BacklogOrder };
   /** Of this software, for the status message. */
   version: string;
 }
@@ -124,7 +125,7 @@ export class Uplink {
     const { status, counters, progress } = this;
     const session = new Session(link, this.options, {
       buffer,
-      schedule: new OldestFirst(),
+      schedule: new LiveFirst(buffer.streams(), this.options.backlog.order, () => clock.monotonicUs() / 1000),
       status,
       counters,
       progress,

@@ -28,11 +28,11 @@ export const Duration = (description: string, fallback: string): TString =>
   });
 
 /** A text such as `64MiB`; the unit is needed. */
-export const Bytes = (description: string, fallback: string): TString =>
+export const Bytes = (description: string, fallback?: string): TString =>
   Type.String({
     pattern: bytesPattern,
     description,
-    default: fallback,
+    ...(fallback !== undefined && { default: fallback }),
     unit: 'size such as 512KiB, 64MiB, 10GB',
   });
 

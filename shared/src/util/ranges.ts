@@ -32,6 +32,15 @@ export class RangeSet {
     return this.bounds.at(-1);
   }
 
+  get firstRange(): [number, number] | undefined {
+    return this.bounds.length > 0 ? [this.bounds[0], this.bounds[1]] : undefined;
+  }
+
+  get lastRange(): [number, number] | undefined {
+    const { bounds } = this;
+    return bounds.length > 0 ? [bounds[bounds.length - 2], bounds[bounds.length - 1]] : undefined;
+  }
+
   /** Index into `bounds` of the first range whose last is >= `value` (may be `bounds.length`). */
   private seek(value: number): number {
     const bounds = this.bounds;
@@ -87,6 +96,24 @@ export class RangeSet {
     }
     bounds.splice(from, to - from, newFirst, newLast);
     return last - first + 1 - known;
+  }
+
+  /** Takes `[first, last]` out; returns how many members that were. */
+  remove(first: number, last: number = first): number {
+    const bounds = this.bounds;
+    const from = this.seek(first);
+    const rest: number[] = [];
+    let removed = 0;
+    let to = from;
+    for (; to < bounds.length && bounds[to] <= last; to += 2) {
+      const low = bounds[to];
+      const high = bounds[to + 1];
+      removed += Math.min(high, last) - Math.max(low, first) + 1;
+      if (low < first) rest.push(low, first - 1);
+      if (high > last) rest.push(last + 1, high);
+    }
+    if (removed > 0) bounds.splice(from, to - from, ...rest);
+    return removed;
   }
 
   /** The ranges missing from `[first, last]`, ascending. */

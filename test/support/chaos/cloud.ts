@@ -11,17 +11,15 @@ export class Cloud implements CloudView {
   constructor(
     readonly folder: string,
     args: string[] = [],
+    private readonly within: readonly string[] = [],
   ) {
     const anyPort = '127.0.0.1:0';
-    this.command = new Command('cloud', bins.cloud, [
-      '--data',
-      folder,
-      '--mqtt',
-      anyPort,
-      '--http',
-      anyPort,
-      ...args,
-    ]);
+    this.command = new Command(
+      'cloud',
+      bins.cloud,
+      ['--data', folder, '--mqtt', anyPort, '--http', anyPort, ...args],
+      within,
+    );
   }
 
   /** Resolves when it serves; the ports change with every start. */
@@ -35,7 +33,7 @@ export class Cloud implements CloudView {
 
   fleetlog(...args: string[]): Promise<Output> {
     const [command, ...rest] = args;
-    return run(bins.fleetlog, [command, '--url', `http://127.0.0.1:${this.httpPort}`, ...rest]);
+    return run(bins.fleetlog, [command, '--url', `http://127.0.0.1:${this.httpPort}`, ...rest], this.within);
   }
 
   async exportStream({ gateway, stream, format }: Expectation): Promise<Buffer> {

@@ -12,6 +12,10 @@ export interface GatewayOptions {
   /** `max`, `original` or a factor. */
   pace?: (recording: Recording) => string | number;
   args?: string[];
+  /** What starts it, such as `ip netns exec NAME`. */
+  within?: readonly string[];
+  /** Streams besides the recordings. */
+  streams?: Record<string, object>;
 }
 
 /** A real `fleetlog-gateway` that takes recordings as they were, with its configuration in a folder of its own. */
@@ -25,10 +29,11 @@ export class Gateway {
     readonly id: string,
     folder: string,
     args: string[],
+    within: readonly string[] = [],
   ) {
     this.configPath = join(folder, 'gateway.yaml');
     this.dataFolder = join(folder, 'data');
-    this.command = new Command(id, bins.gateway, ['--config', this.configPath, ...args]);
+    this.command = new Command(id, bins.gateway, ['--config', this.configPath, ...args], within);
   }
 
   /** Streams are `can0`, `can1`, … and `gps0`, … in the order of the recordings. */
@@ -38,9 +43,9 @@ export class Gateway {
     recordings: readonly Recording[],
     options: GatewayOptions,
   ): Promise<Gateway> {
-    const gateway = new Gateway(id, folder, options.args ?? ['--until-drained']);
+    const gateway = new Gateway(id, folder, options.args ?? ['--until-drained'], options.within);
     await mkdir(folder, { recursive: true });
-    const streams: Record<string, object> = {};
+    const streams: Record<string, object> = { ...options.streams };
     const counts = { candump: 0, lines: 0 };
     for (const recording of recordings) {
       const { format, bytes } = recording;

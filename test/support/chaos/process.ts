@@ -28,6 +28,8 @@ export class Command {
     readonly name: string,
     private readonly bin: string,
     private readonly args: string[],
+    /** What starts it, such as `ip netns exec NAME`. */
+    private readonly within: readonly string[] = [],
   ) {}
 
   get running(): boolean {
@@ -47,7 +49,8 @@ export class Command {
     if (this.running) throw new Error(`${this.name} runs already`);
     this.starts++;
     this.note(`--- start ${this.starts}\n`);
-    const child = spawn(process.execPath, [this.bin, ...this.args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const [program, ...args] = [...this.within, process.execPath, this.bin, ...this.args];
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.child = child;
     child.stdout.setEncoding('utf8').on('data', (text: string) => this.note(text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => this.note(text));
@@ -135,8 +138,9 @@ export interface Output extends Exit {
 }
 
 /** Runs a command to its end. */
-export async function run(bin: string, args: string[]): Promise<Output> {
-  const child = spawn(process.execPath, [bin, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+export async function run(bin: string, args: string[], within: readonly string[] = []): Promise<Output> {
+  const [program, ...rest] = [...within, process.execPath, bin, ...args];
+  const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
   const stdout: Buffer[] = [];
   let stderr = '';
   child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
