@@ -4,6 +4,8 @@ import { isGatewayId, limits } from '@fleetlog/shared/batch';
 import { Bytes, byteCount, checkConfig, Duration, durationMs, readYaml } from '@fleetlog/shared/config';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { logLevels, type LogLevel } from '@fleetlog/shared/log';
+import type { BrokerClientOptions } from './broker/broker-client.js';
+import { BrokerSchema, checkBroker } from './broker/config.js';
 import type { Users } from './broker/users.js';
 import { isLoopback, parseAddress, type ListenAddress } from './listen.js';
 
@@ -15,6 +17,7 @@ const MqttSchema = Type.Object(
       default: '127.0.0.1:1883',
       description: 'Address for gateways, HOST:PORT; port 0 takes a free one',
     }),
+    broker: Type.Optional(BrokerSchema),
     users: Type.Optional(
       Type.Record(
         Type.String(),
@@ -102,6 +105,8 @@ export interface CloudConfig {
     packetBytesMax: number;
     keepAliveSecondsMax: number;
     connectTimeoutMs: number;
+    /** Used in the place of a listener of ours. */
+    broker: BrokerClientOptions | undefined;
   };
   http: ListenAddress;
   log: { partitions: number | undefined; writeBufferBytes: number };
@@ -130,6 +135,13 @@ export function loadCloudConfig(
   const mqtt = flags.mqtt ?? environment.FLEETLOG_MQTT;
   const http = flags.http ?? environment.FLEETLOG_HTTP;
   const logLevel = flags.logLevel ?? environment.FLEETLOG_LOG_LEVEL;
+  const brokerPassword = environment.FLEETLOG_BROKER_PASSWORD;
+  if (mqtt !== undefined && isObject(file) && isObject(file.mqtt) && file.mqtt.broker !== undefined) {
+    throw new FleetlogError(
+      'FLEETLOG_CONFIG',
+      `"mqtt.broker" in ${path} takes the place of a listener of ours; leave out --mqtt and FLEETLOG_MQTT.`,
+    );
+  }
   const value = isObject(file)
     ? {
         ...file,
@@ -137,6 +149,7 @@ export function loadCloudConfig(
         ...(mqtt !== undefined && { mqtt: withListen(file.mqtt, mqtt) }),
         ...(http !== undefined && { http: withListen(file.http, http) }),
         ...(logLevel !== undefined && { logLevel }),
+        ...(brokerPassword !== undefined && { mqtt: withBrokerPassword(file.mqtt, brokerPassword) }),
       }
     : file;
   if (isObject(value) && value.data === undefined) {
@@ -150,6 +163,11 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 
 const withListen = (section: unknown, listen: string): unknown =>
   section === undefined || isObject(section) ? { ...section, listen } : section;
+
+const withBrokerPassword = (section: unknown, password: string): unknown =>
+  isObject(section) && isObject(section.broker)
+    ? { ...section, broker: { ...section.broker, password } }
+    : section;
 
 function checkCloudConfig(value: unknown, source: string, base: string): CloudConfig {
   const raw: Static<typeof CloudSchema> = checkConfig(CloudSchema, value, source);
@@ -186,6 +204,7 @@ function checkCloudConfig(value: unknown, source: string, base: string): CloudCo
   if (connectTimeoutMs < 100 || connectTimeoutMs > 600_000) {
     fail('"mqtt.connectTimeout" must be from 100ms to 10min.');
   }
+  if (mqtt.broker && mqtt.users) fail('with "mqtt.broker" that broker knows the users; remove "mqtt.users".');
   return {
     data: resolve(base, raw.data),
     logLevel: raw.logLevel,
@@ -196,6 +215,7 @@ function checkCloudConfig(value: unknown, source: string, base: string): CloudCo
       packetBytesMax,
       keepAliveSecondsMax,
       connectTimeoutMs,
+      broker: mqtt.broker && checkBroker(mqtt.broker, { packetBytesMax, connectTimeoutMs }, fail),
     },
     http: address(raw.http.listen, 'http.listen'),
     log: { partitions: log.partitions, writeBufferBytes },

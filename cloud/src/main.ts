@@ -5,6 +5,7 @@ import type { Logger } from '@fleetlog/shared/log';
 import type { Clock } from '@fleetlog/shared/util';
 import { startApi } from './api/server.js';
 import { Broker } from './broker/broker.js';
+import { BrokerClient } from './broker/broker-client.js';
 import type { CloudConfig } from './config.js';
 import { openIndex, type Index } from './index/index.js';
 import { Ingest } from './ingest/ingest.js';
@@ -25,7 +26,7 @@ export interface CloudOptions {
 }
 
 /**
- * The composition root of the cloud: broker → ingest → log → index → API. Resolves when the signal has ended it.
+ * The composition root of the cloud: broker, ours or another → ingest → log → index → API. Resolves when the signal has ended it.
  * Errors: those of the data folder (the log is opened first, so that a second process on the folder fails before it
  * touches anything), FLEETLOG_PORT_TAKEN.
  */
@@ -38,7 +39,9 @@ export async function runCloud(config: CloudConfig, options: CloudOptions): Prom
   if (rebuildIndex) await rebuilt(index, options);
   if (signal.aborted) return;
   await using ingest = await Ingest.open({ log, logger, clock, queue: config.ingest });
-  await using broker = await Broker.start(config.mqtt, ingest, logger);
+  await using broker = config.mqtt.broker
+    ? await BrokerClient.start(config.mqtt.broker, ingest, logger)
+    : await Broker.start(config.mqtt, ingest, logger);
   ingest.start(broker);
   const api = await startApi({
     ...config.http,
@@ -50,7 +53,7 @@ export async function runCloud(config: CloudConfig, options: CloudOptions): Prom
     version: productVersion,
   });
   onReady({
-    mqtt: { host: broker.address.address, port: broker.address.port },
+    mqtt: broker.address,
     http: { host: api.host, port: api.port },
   });
   await aborted(signal);

@@ -43,11 +43,11 @@ describe('live data while a backlog drains over 1 Mbit/s', function () {
     ]);
     const cloudConfig = join(folder.path, 'cloud.yaml');
     await writeFile(cloudConfig, 'mqtt: { open: true }');
-    const cloud = new Cloud(
-      join(place, 'cloud'),
-      ['--config', cloudConfig, '--mqtt', `${network.cloudAddress}:0`],
-      network.within('cloud'),
-    );
+    const cloud = new Cloud(join(place, 'cloud'), {
+      args: ['--config', cloudConfig],
+      within: network.within('cloud'),
+      mqtt: `${network.cloudAddress}:0`,
+    });
     await cloud.start();
     const live = (format: string, sim: string[]): object => ({
       source: 'command',

@@ -168,7 +168,7 @@ describe('one drive, from the recording to the log and back', function () {
     await assertAllThere(expectations);
     await cloud.command.stop();
     await rm(join(cloud.folder, 'index'), { recursive: true });
-    cloud = new Cloud(cloud.folder, ['--rebuild-index']);
+    cloud = new Cloud(cloud.folder, { args: ['--rebuild-index'] });
     await cloud.start();
     await assertAllThere(expectations);
   });

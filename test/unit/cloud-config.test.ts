@@ -107,6 +107,7 @@ describe("the cloud's configuration", () => {
         packetBytesMax: 5 * 1024 * 1024,
         keepAliveSecondsMax: 600,
         connectTimeoutMs: 10_000,
+        broker: undefined,
       },
       http: { host: '127.0.0.1', port: 8080 },
       log: { partitions: undefined, writeBufferBytes: 32 * 1024 * 1024 },
@@ -135,5 +136,35 @@ describe("the cloud's configuration", () => {
     for (const host of ['localhost', '127.1.2.3', '[::1]']) {
       assert.ok(loadCloudConfig(undefined, {}, { data: 'x', mqtt: `${host}:1` }));
     }
+  });
+
+  it('takes a broker in the place of a listener, with all that it needs to know', async () => {
+    await using folder = await tempFolder('config');
+    const path = join(folder.path, 'cloud.yaml');
+    const load = async (mqtt: object, flags = {}, environment = {}) => {
+      await writeFile(path, JSON.stringify({ data: 'd', mqtt }));
+      return loadCloudConfig(path, environment, flags).mqtt.broker;
+    };
+    const broker = { url: 'mqtts://broker:8883', username: 'cloud' };
+    const loaded = await load(
+      { broker: { ...broker, clientId: 'c' } },
+      {},
+      { FLEETLOG_BROKER_PASSWORD: 'secret' },
+    );
+    assert.deepEqual(loaded, {
+      ...broker,
+      password: 'secret',
+      clientId: 'c',
+      group: 'fleetlog',
+      receiveMax: 256,
+      packetBytesMax: 5 * 1024 * 1024,
+      connectTimeoutMs: 10_000,
+      keepAliveMs: 30_000,
+      sessionSeconds: 3600,
+    });
+    await assert.rejects(load({ broker }, { mqtt: '127.0.0.1:1' }), /leave out --mqtt/);
+    await assert.rejects(load({ broker: { url: 'http://x' } }), /"mqtt.broker.url" is "http:/);
+    await assert.rejects(load({ broker: { ...broker, keepAlive: '1s' } }), /from 10s to 1h/);
+    await assert.rejects(load({ broker, users: { g: { password: 'p' } } }), /remove "mqtt.users"/);
   });
 });

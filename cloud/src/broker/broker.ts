@@ -10,7 +10,7 @@ import type { ErrorCode } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
 import { encodeMessage, parseTopic, topics, type Ack } from '@fleetlog/shared/topics';
 import type { Signal } from '@fleetlog/shared/util';
-import { listen } from '../listen.js';
+import { listen, type ListenAddress } from '../listen.js';
 import { PacketGate } from './packet-gate.js';
 import { authenticate, type Users } from './users.js';
 
@@ -93,8 +93,9 @@ export class Broker implements AsyncDisposable {
     return broker;
   }
 
-  get address(): AddressInfo {
-    return this.server.address() as AddressInfo;
+  get address(): ListenAddress {
+    const { address, port } = this.server.address() as AddressInfo;
+    return { host: address, port };
   }
 
   get connections(): number {

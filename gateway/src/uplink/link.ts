@@ -2,11 +2,17 @@
 export interface Link {
   /** Batches that the broker lets be under way at once (MQTT 5's receive maximum); Infinity where it doesn't say. */
   readonly receiveMax: number;
+  /** Largest packet that the broker takes, bytes (MQTT 5's maximum packet size); Infinity where it doesn't say. */
+  readonly packetBytesMax: number;
   /** Bytes that the operating system has taken so far: grows as long as the connection moves. */
   readonly flushedBytes: number;
+  readonly isOpen: boolean;
   /** Resolves at the end of the connection with the reason. */
   readonly closed: Promise<string>;
-  /** QoS 1. Resolves when the broker has confirmed; may stay pending for ever where the link dies. */
+  /**
+   * QoS 1. Resolves when the broker has confirmed, rejects where it refuses (MQTT 5); may stay pending for ever where
+   * the link dies.
+   */
   publish(topic: string, payload: Uint8Array, options?: { retain?: boolean }): Promise<void>;
   /** Resolves when what was published has left for the operating system, or the link is closed. */
   drained(): Promise<void>;

@@ -16,6 +16,7 @@ export async function connectMqtt(options: LinkOptions, signal: AbortSignal): Pr
     client.on('message', (_topic, payload) => options.onMessage(payload));
     client.on('connect', (packet) => {
       link.receiveMax = packet.properties?.receiveMaximum ?? Infinity;
+      link.packetBytesMax = packet.properties?.maximumPacketSize ?? Infinity;
       client.subscribe(options.subscribeTo, { qos: 0 }, (error) => {
         if (error) link.drop(`subscription refused: ${error.message}`);
         else link.ready();
@@ -55,6 +56,7 @@ function clientOptions(options: LinkOptions): IClientOptions {
 
 class MqttLink implements Link {
   receiveMax = Infinity;
+  packetBytesMax = Infinity;
   error: Error | undefined;
   private readonly end_ = Promise.withResolvers<string>();
   private readonly ready_ = Promise.withResolvers<undefined>();
@@ -68,6 +70,10 @@ class MqttLink implements Link {
       this.end_.resolve(this.reason ?? this.error?.message ?? 'the connection was closed');
     });
     if (client.stream instanceof Socket) client.stream.setNoDelay(true);
+  }
+
+  get isOpen(): boolean {
+    return this.client.connected;
   }
 
   get closed(): Promise<string> {
@@ -91,11 +97,16 @@ class MqttLink implements Link {
     return new Promise((resolve, reject) => {
       if (!this.client.connected) return reject(new FleetlogError('FLEETLOG_INTERRUPTED', 'Not connected.'));
       const { retain = false } = options;
-      this.client.publish(topic, asBuffer(payload), { qos: 1, retain }, (error) => {
-        this.unconfirmed.delete(id);
-        if (error) reject(error);
-        else resolve();
-      });
+      this.client.publish(
+        topic,
+        asBuffer(payload),
+        { qos: this.receiveMax > 1 || !retain ? 1 : 0, retain },
+        (error) => {
+          this.unconfirmed.delete(id);
+          if (error) reject(error);
+          else resolve();
+        },
+      );
       const id = this.client.getLastMessageId();
       this.unconfirmed.add(id);
     });

@@ -21,6 +21,10 @@ export interface UplinkCounters {
   /** Messages that aren't acknowledgements, ignored. */
   malformedAcknowledgements: number;
   refusedBatches: number;
+  /** Publishes that the broker refused; sent again later. */
+  brokerRefusals: number;
+  /** Not sent on a connection whose broker doesn't take packets of their size; they stay in the buffer. */
+  tooLargeBatches: number;
 }
 
 export interface SessionOptions extends AdmissionOptions {
@@ -30,7 +34,12 @@ export interface SessionOptions extends AdmissionOptions {
   ackTimeoutMs: number;
 }
 
+/** Topic, MQTT's heads, and some. */
+const packetOverheadBytes = 256;
+
 export interface SessionParts {
+  /** Begin with one batch, since on the last connection nothing was acknowledged. */
+  probe: boolean;
   buffer: GatewayBuffer;
   schedule: Schedule;
   status: StatusReporter;
@@ -41,6 +50,9 @@ export interface SessionParts {
   logger: Logger;
 }
 
+/** Why a connection was ended on which the broker confirms and nothing is acknowledged. */
+export const silentCloud =
+  'the cloud acknowledges nothing: is it running, and may this gateway write at its broker?';
 const ackTimeoutMsMax = 60_000;
 const tickMsMax = 1000;
 
@@ -52,8 +64,14 @@ export class Session {
   private readonly window: Window;
   private readonly admission: Admission;
   /** Bytes of the next batch of each lane, where it is known that the window had no room for it. */
+  private readonly complained = new Set<'size' | 'refusal'>();
   private readonly nextBytes: Record<Lane, number> = { live: 0, backlog: 0 };
   private readonly wake = new Signal();
+  /**
+   * True where a time-out passed without an acknowledgement: one batch at a time then, so that a broker without a cloud
+   * behind it doesn't cost a whole window again and again.
+   */
+  private probing: boolean;
   private acks: Promise<void> = Promise.resolve();
   private ackTimeoutMs: number;
   /** Monotonic ms of the last acknowledgement, and of the last sign that the connection moves at all. */
@@ -67,7 +85,9 @@ export class Session {
     private readonly parts: SessionParts,
   ) {
     const { batches, bytes } = options.window;
-    this.window = new Window({ batches: Math.min(batches, link.receiveMax), bytes });
+    // One of those that the broker lets be under way is for the status.
+    this.window = new Window({ batches: Math.min(batches, Math.max(1, link.receiveMax - 1)), bytes });
+    this.probing = parts.probe;
     this.admission = new Admission(this.window, options, bytes);
     this.ackTimeoutMs = options.ackTimeoutMs;
   }
@@ -146,6 +166,7 @@ export class Session {
       }
     }
     this.ackMs = this.lifeMs = this.nowMs();
+    this.probing = false;
     if (released > 0) this.ackTimeoutMs = this.options.ackTimeoutMs;
     progress.set();
     this.wake.set();
@@ -155,7 +176,7 @@ export class Session {
     const { buffer, schedule, clock } = this.parts;
     while (!signal.aborted) {
       const nowMs = this.nowMs();
-      const turn = schedule.next(buffer.streams(), this.admission.open(this.nextBytes, nowMs));
+      const turn = schedule.next(buffer.streams(), this.openLanes(nowMs));
       if (turn !== undefined) {
         await this.take(turn);
         await Promise.race([this.link.drained(), stopped]);
@@ -182,13 +203,43 @@ export class Session {
       if (batch.sequence >= end) return;
       if (!this.window.has(stream, batch.sequence)) {
         this.nextBytes[lane] = batch.bytes.length;
-        if (!this.admission.open(this.nextBytes, this.nowMs())[lane]) return;
-        this.publish(lane, stream, batch.sequence, batch.bytes);
+        if (!this.openLanes(this.nowMs())[lane]) return;
+        if (this.isTooLarge(stream, batch.bytes.length)) this.parts.counters.tooLargeBatches++;
+        else this.publish(lane, stream, batch.sequence, batch.bytes);
       }
       this.nextBytes[lane] = 0;
       passTo(batch.lastSequence + 1);
     }
     if (batches.length === 0) passTo(end);
+  }
+
+  private openLanes(nowMs: number): Record<Lane, boolean> {
+    if (this.probing && this.window.batches > 0) return { live: false, backlog: false };
+    return this.admission.open(this.nextBytes, nowMs);
+  }
+
+  private isTooLarge(stream: string, bytes: number): boolean {
+    const { packetBytesMax } = this.link;
+    if (bytes + packetOverheadBytes <= packetBytesMax) return false;
+    if (!this.complained.has('size')) {
+      this.complained.add('size');
+      this.parts.logger.error(
+        { stream, bytes, packetBytesMax },
+        `The broker takes packets of ${packetBytesMax} bytes, and batches of "${stream}" are larger: they stay in the ` +
+          `buffer. Raise the broker's limit, or lower "streams.${stream}.batch.bytes".`,
+      );
+    }
+    return true;
+  }
+
+  private refusedByBroker(error: Error): void {
+    this.parts.counters.brokerRefusals++;
+    if (this.complained.has('refusal')) return;
+    this.complained.add('refusal');
+    this.parts.logger.error(
+      { error: error.message },
+      `The broker refuses batches (${error.message}); check its access rules for this gateway. Sending again later.`,
+    );
   }
 
   private publish(lane: Lane, stream: string, sequence: number, bytes: Uint8Array): void {
@@ -200,15 +251,17 @@ export class Session {
     const { isLimited } = this.admission;
     counters.sentBatches++;
     counters.sentBytes += bytes.length;
-    this.link.publish(topics.up(this.options.gateway, stream), bytes).then(
-      () => {
-        const nowMs = (this.lifeMs = this.nowMs());
-        this.window.confirmed(stream, sequence, nowMs);
-        this.admission.confirmed(bytes.length, nowMs - sentMs, isLimited, nowMs);
-        this.wake.set();
-      },
-      () => undefined, // the connection is at its end, and `closed` says why
-    );
+    const answered = (): void => {
+      const nowMs = (this.lifeMs = this.nowMs());
+      this.window.confirmed(stream, sequence, nowMs);
+      this.admission.confirmed(bytes.length, nowMs - sentMs, isLimited, nowMs);
+      this.wake.set();
+    };
+    this.link.publish(topics.up(this.options.gateway, stream), bytes).then(answered, (error: Error) => {
+      if (!this.link.isOpen) return; // `closed` says why
+      this.refusedByBroker(error);
+      answered();
+    });
   }
 
   private async follow(signal: AbortSignal): Promise<void> {
@@ -237,6 +290,7 @@ export class Session {
       "The cloud hasn't acknowledged in time; sending again.",
     );
     counters.resentBatches += late.length;
+    this.probing = true;
     for (const { lane, stream, sequence } of late) schedule.again(lane, stream, sequence);
     this.ackTimeoutMs = Math.min(2 * this.ackTimeoutMs, Math.max(ackTimeoutMsMax, this.options.ackTimeoutMs));
     this.wake.set();
@@ -258,7 +312,7 @@ export class Session {
     if (this.window.unconfirmed > 0 && nowMs - this.lifeMs > 2 * ackTimeoutMs) {
       this.link.drop('nothing moves on the connection');
     } else if (nowMs - this.ackMs > 6 * ackTimeoutMs) {
-      this.link.drop('the cloud acknowledges nothing');
+      this.link.drop(silentCloud);
     }
   }
 

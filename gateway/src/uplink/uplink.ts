@@ -6,7 +6,7 @@ import type { GatewayBuffer } from '../buffer/buffer.js';
 import { BackOff } from './back-off.js';
 import type { Connect, Link } from './link.js';
 import { LiveFirst, type BacklogOrder } from './schedule.js';
-import { Session, type SessionOptions, type UplinkCounters } from './session.js';
+import { Session, silentCloud, type SessionOptions, type UplinkCounters } from './session.js';
 import { StatusReporter } from './status.js';
 
 export interface UplinkOptions extends SessionOptions {
@@ -60,10 +60,13 @@ export class Uplink {
     foreignAcknowledgements: 0,
     malformedAcknowledgements: 0,
     refusedBatches: 0,
+    brokerRefusals: 0,
+    tooLargeBatches: 0,
   };
   private session: Session | undefined;
   private trouble: string | undefined = 'not connected yet';
   private shortLives = 0;
+  private probe = false;
 
   constructor(
     private readonly options: UplinkOptions,
@@ -124,6 +127,7 @@ export class Uplink {
     const { buffer, clock } = this.parts;
     const { status, counters, progress } = this;
     const session = new Session(link, this.options, {
+      probe: this.probe,
       buffer,
       schedule: new LiveFirst(buffer.streams(), this.options.backlog.order, () => clock.monotonicUs() / 1000),
       status,
@@ -148,6 +152,7 @@ export class Uplink {
     try {
       const why = await session.run(signal);
       if (why === undefined) return await this.goodbye(link);
+      this.probe = why === silentCloud;
       this.trouble = `the connection ended: ${why}`;
       logger.warn({ reason: why }, 'The connection to the cloud ended; connecting again.');
     } finally {

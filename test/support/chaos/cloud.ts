@@ -2,24 +2,29 @@ import { mkdir } from 'node:fs/promises';
 import type { CloudView, Expectation } from './check.js';
 import { bins, Command, run, type Output } from './process.js';
 
+export interface CloudOptions {
+  args?: string[];
+  /** What starts it, such as `ip netns exec NAME`. */
+  within?: readonly string[];
+  /** Where it listens for gateways; null where its configuration says. */
+  mqtt?: string | null;
+}
+
 /** A real `fleetlog-cloud` on free ports, and `fleetlog` talking to it. */
 export class Cloud implements CloudView {
   readonly command: Command;
   mqttPort = 0;
   httpPort = 0;
 
+  private readonly within: readonly string[];
+
   constructor(
     readonly folder: string,
-    args: string[] = [],
-    private readonly within: readonly string[] = [],
+    { args = [], within = [], mqtt = '127.0.0.1:0' }: CloudOptions = {},
   ) {
-    const anyPort = '127.0.0.1:0';
-    this.command = new Command(
-      'cloud',
-      bins.cloud,
-      ['--data', folder, '--mqtt', anyPort, '--http', anyPort, ...args],
-      within,
-    );
+    this.within = within;
+    const listen = ['--http', '127.0.0.1:0', ...(mqtt === null ? [] : ['--mqtt', mqtt])];
+    this.command = new Command('cloud', bins.cloud, ['--data', folder, ...listen, ...args], within);
   }
 
   /** Resolves when it serves; the ports change with every start. */

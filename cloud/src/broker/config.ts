@@ -1,0 +1,62 @@
+import { hostname } from 'node:os';
+import { Type, type Static } from 'typebox';
+import { Duration, durationMs } from '@fleetlog/shared/config';
+import type { BrokerClientOptions } from './broker-client.js';
+
+/** A broker beside the cloud, in the place of the embedded one. */
+export const BrokerSchema = Type.Object(
+  {
+    url: Type.String({ description: 'mqtt://HOST:PORT or mqtts://HOST:PORT; it must speak MQTT 5' }),
+    username: Type.Optional(Type.String({ minLength: 1 })),
+    password: Type.Optional(Type.String({ minLength: 1 })),
+    clientId: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 64,
+        description: 'Of the durable session; by default from the host',
+      }),
+    ),
+    group: Type.String({
+      pattern: '^[a-zA-Z0-9_-]{1,64}$',
+      default: 'fleetlog',
+      description: 'Ingest processes of one group share the batches',
+    }),
+    receiveMax: Type.Integer({
+      minimum: 1,
+      maximum: 65_535,
+      default: 256,
+      description: 'Messages under way from the broker',
+    }),
+    session: Duration('How long the broker keeps what comes while this process is away', '1h'),
+    keepAlive: Duration('Silence after which the connection is probed', '30s'),
+  },
+  { additionalProperties: false },
+);
+
+/** `fail` throws with the complaint. Errors: FLEETLOG_CONFIG. */
+export function checkBroker(
+  broker: Static<typeof BrokerSchema>,
+  limits: { packetBytesMax: number; connectTimeoutMs: number },
+  fail: (complaint: string) => never,
+): BrokerClientOptions {
+  const url = URL.parse(broker.url);
+  if (!url || !['mqtt:', 'mqtts:'].includes(url.protocol) || url.hostname === '' || url.username !== '') {
+    fail(
+      `"mqtt.broker.url" is "${broker.url}"; it must be like mqtt://HOST:1883 or mqtts://HOST:8883, without a user.`,
+    );
+  }
+  const keepAliveMs = durationMs(broker.keepAlive);
+  if (keepAliveMs < 10_000 || keepAliveMs > 3_600_000)
+    fail('"mqtt.broker.keepAlive" must be from 10s to 1h.');
+  return {
+    url: broker.url,
+    username: broker.username,
+    password: broker.password,
+    clientId: broker.clientId ?? `fleetlog-cloud-${hostname()}`.slice(0, 64),
+    group: broker.group,
+    receiveMax: broker.receiveMax,
+    ...limits,
+    keepAliveMs,
+    sessionSeconds: Math.round(durationMs(broker.session) / 1000),
+  };
+}
