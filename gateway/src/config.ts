@@ -4,6 +4,7 @@ import { isGatewayId, isStreamName } from '@fleetlog/shared/batch';
 import { Bytes, byteCount, checkConfig, Duration, durationMs, readYaml } from '@fleetlog/shared/config';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { logLevels, type LogLevel } from '@fleetlog/shared/log';
+import { EVENTS_STREAM } from './events/events.js';
 import { StreamConfig } from './sources/config.js';
 import type { BacklogOrder } from './uplink/schedule.js';
 
@@ -188,6 +189,12 @@ function checkStreams(
       throw new FleetlogError(
         'FLEETLOG_CONFIG',
         `${source}: the stream name "${name}" isn't possible; it is made of a-z, 0-9, - and _, starts with a letter or digit, and has at most 63 characters.`,
+      );
+    }
+    if (name === EVENTS_STREAM) {
+      throw new FleetlogError(
+        'FLEETLOG_CONFIG',
+        `${source}: the stream name "${name}" is reserved for the gateway's own events; choose another.`,
       );
     }
     checked[name] = stream;

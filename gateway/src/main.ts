@@ -4,7 +4,7 @@ import { FleetlogError } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
 import type { Clock } from '@fleetlog/shared/util';
 import { systemClockFacts } from './buffer/clock-facts.js';
-import type { GatewayBuffer } from './buffer/buffer.js';
+import type { BufferedStream, GatewayBuffer } from './buffer/buffer.js';
 import { inspectBuffer } from './buffer/inspect.js';
 import { openBuffer } from './buffer/rocksdb-buffer.js';
 import type { GatewayConfig } from './config.js';
@@ -12,6 +12,8 @@ import { controlSocketPath } from './control/protocol.js';
 import { serveControl } from './control/server.js';
 import { describeGateway } from './control/status.js';
 import { superviseSource, type SupervisedSource } from './control/supervise-source.js';
+import { EventStream } from './events/event-stream.js';
+import { EVENTS_STREAM } from './events/events.js';
 import { createSource } from './sources/create.js';
 import { BackOff } from './uplink/back-off.js';
 import { connectMqtt } from './uplink/mqtt-link.js';
@@ -85,6 +87,8 @@ export async function runGateway(config: GatewayConfig, options: RunOptions): Pr
     );
   }
   await using buffer = await openGatewayBuffer(config, clock, logger);
+  const events = new EventStream({ sink: buffer, clock, logger });
+  events.note('gateway.started', { version: productVersion, epoch: buffer.epoch });
   const uplink = new Uplink(
     { gateway: config.gateway, ...config.uplink, version: productVersion },
     { buffer, connect: connectMqtt, clock, random: Math.random, logger },
@@ -111,15 +115,27 @@ export async function runGateway(config: GatewayConfig, options: RunOptions): Pr
       runSources(sources, buffer, options, stopSources, stop),
       aborted(signal).then(() => clock.sleep(sealMsMax, grace.signal)),
     ]).finally(() => grace.abort());
-    if (untilDrained) await drained(buffer, uplink, signal);
-    else await aborted(signal);
+    if (!untilDrained) return aborted(signal);
+    stopped(signal.aborted ? 'asked' : 'drained'); // told before the wait for the cloud, which then has it, too
+    await Promise.race([events.settled(), aborted(signal)]);
+    return drained(buffer, uplink, signal);
+  };
+  let stopNoted = false;
+  const stopped = (reason: string): void => {
+    if (!stopNoted) events.note('gateway.stopped', { reason });
+    stopNoted = true;
   };
   try {
     await Promise.race([uplinkDone, work()]);
+    stopped('asked');
   } finally {
+    stopped('failed');
     stop.abort();
     try {
-      await flushInTime(buffer, clock);
+      await flushInTime(async () => {
+        await events.settled();
+        await buffer.flush();
+      }, clock);
     } finally {
       stopUplink.abort();
       await Promise.all([uplinkDone, reporting]);
@@ -132,7 +148,7 @@ export async function runGateway(config: GatewayConfig, options: RunOptions): Pr
 const sealMsMax = 1500;
 const flushMsMax = 1500;
 
-async function flushInTime(buffer: GatewayBuffer, clock: Clock): Promise<void> {
+async function flushInTime(flush: () => Promise<void>, clock: Clock): Promise<void> {
   const timer = new AbortController();
   const late = clock.sleep(flushMsMax, timer.signal).then(
     () => {
@@ -144,7 +160,7 @@ async function flushInTime(buffer: GatewayBuffer, clock: Clock): Promise<void> {
     () => undefined,
   );
   try {
-    await Promise.race([buffer.flush(), late]);
+    await Promise.race([flush(), late]);
   } finally {
     timer.abort();
   }
@@ -194,9 +210,11 @@ function progressMeter(
   const startUs = clock.monotonicUs();
   const sum = <T>(items: T[], value: (item: T) => number): number =>
     items.reduce((s, item) => s + value(item), 0);
-  const bytesPut = (): number => sum(buffer.streams(), (s) => s.bytesPut);
-  const batchesPut = (): number => sum(buffer.streams(), (s) => s.next);
-  const acknowledged = (): number => sum(buffer.streams(), (s) => s.next - s.batches - s.refused);
+  /** The summary is about what the sources gave. */
+  const captured = (): BufferedStream[] => buffer.streams().filter((s) => s.stream !== EVENTS_STREAM);
+  const bytesPut = (): number => sum(captured(), (s) => s.bytesPut);
+  const batchesPut = (): number => sum(captured(), (s) => s.next);
+  const acknowledged = (): number => sum(captured(), (s) => s.next - s.batches - s.refused);
   const before = { bytes: bytesPut(), batches: batchesPut(), acknowledged: acknowledged() };
   return () => {
     const { connected, trouble } = uplink.state;

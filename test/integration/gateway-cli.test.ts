@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { decodeBatch, decodeEvents } from '@fleetlog/shared/batch';
 import type { StreamReport } from '#gateway/buffer/inspect.js';
 import type { GatewayReport } from '#gateway/control/status.js';
 import { FakeCloud } from '../support/fake-cloud.js';
@@ -97,6 +98,11 @@ describe('fleetlog-gateway', () => {
       /^fleetlog-gateway: 5,000 records in \d+ batches, [\d,]+ bytes \(.* bytes a record\), .* s$/m,
     );
     assert.equal(cloud.statuses.at(-1)?.connected, false);
+    const events = cloud.eventArrivals.flatMap(({ bytes }) => decodeEvents(decodeBatch(bytes)));
+    assert.deepEqual(
+      events.map(({ type }) => type),
+      ['gateway.started', 'gateway.stopped'],
+    );
   });
 
   it('started again, has nothing left to do and sends nothing twice', async () => {

@@ -23,7 +23,10 @@ export interface Arrival {
  * switches make the trouble that gateways have to live with.
  */
 export class FakeCloud implements AsyncDisposable {
+  /** Of the vehicle's streams. */
   readonly arrivals: Arrival[] = [];
+  /** Of the gateway's own events, which are always acknowledged. */
+  readonly eventArrivals: Arrival[] = [];
   readonly statuses: GatewayStatus[] = [];
   unretainedStatuses = 0;
   /** Acknowledgements aren't sent while this is set, and not afterwards for what came meanwhile. */
@@ -132,9 +135,10 @@ export class FakeCloud implements AsyncDisposable {
     }
     if (!client || topic?.type !== 'up') return;
     const { header } = decodeBatch(payload);
-    this.arrivals.push({ header, bytes: payload });
+    const isEvents = header.kind === 'events';
+    (isEvents ? this.eventArrivals : this.arrivals).push({ header, bytes: payload });
     const { gateway, epoch, stream, sequence } = header;
-    const refusal = this.refuse(header);
+    const refusal = isEvents ? undefined : this.refuse(header);
     if (refusal === undefined) this.heldOf(gateway, epoch, stream).add(sequence);
     if (this.dropAcks) return;
     if (this.holdAcks) this.waiting.add(`${gateway}/${epoch}/${stream}`);
