@@ -11,6 +11,7 @@ import { openIndex, type Index } from './index/index.js';
 import { Ingest } from './ingest/ingest.js';
 import type { ListenAddress } from './listen.js';
 import { openLog } from './log/rocksdb-log.js';
+import { Catalogue } from './signals/catalogue/index.js';
 
 export interface CloudOptions {
   logger: Logger;
@@ -38,6 +39,7 @@ export async function runCloud(config: CloudConfig, options: CloudOptions): Prom
   await using index = await openIndex({ log, path: indexFolder, logger, clock });
   if (rebuildIndex) await rebuilt(index, options);
   if (signal.aborted) return;
+  const catalogue = await Catalogue.open(join(config.data, 'catalogue'));
   await using ingest = await Ingest.open({ log, logger, clock, queue: config.ingest });
   await using broker = config.mqtt.broker
     ? await BrokerClient.start(config.mqtt.broker, ingest, logger)
@@ -48,6 +50,7 @@ export async function runCloud(config: CloudConfig, options: CloudOptions): Prom
     log,
     index,
     fleet: ingest,
+    catalogue,
     logger,
     clock,
     version: productVersion,

@@ -10,6 +10,7 @@ import { openIndex, type Index } from '#cloud/index/index.js';
 import type { Log } from '#cloud/log/log.js';
 import { openLog } from '#cloud/log/rocksdb-log.js';
 import { candumpText } from '#sim/vehicle/can-bus.js';
+import { Catalogue } from '#cloud/signals/catalogue/index.js';
 import { FakeFleet } from '../support/fake-fleet.js';
 import { append, canBatch, candumpBatches } from '../support/recorded.js';
 import { tempFolder } from '../support/temp-folder.js';
@@ -139,7 +140,9 @@ async function exported(
 }
 
 async function overHttp(index: Index, log: Log, frames: number, on: string): Promise<BenchRow> {
+  await using folder = await tempFolder('catalogue');
   const api = await startApi({
+    catalogue: await Catalogue.open(folder.path),
     host: '127.0.0.1',
     port: 0,
     log,

@@ -362,6 +362,9 @@ describe('HTTP API', () => {
     assert.deepEqual(await json(cloud, '/v1/health'), { status: 'ok' });
     const openapi = await json<{ paths: object }>(cloud, '/v1/openapi.json');
     assert.deepEqual(Object.keys(openapi.paths).sort(), [
+      '/v1/assignments',
+      '/v1/databases',
+      '/v1/databases/{name}',
       '/v1/export',
       '/v1/gaps',
       '/v1/gateways',
@@ -369,17 +372,19 @@ describe('HTTP API', () => {
       '/v1/status',
       '/v1/streams',
       '/v1/tail',
+      '/v1/vehicles',
     ]);
   });
 
   it('names the port that is taken, and what to do', async () => {
     await using cloud = await serveCloud();
-    const { log, index, fleet, api } = cloud;
+    const { log, index, fleet, catalogue, api } = cloud;
     await assert.rejects(
       startApi({
         log,
         index,
         fleet,
+        catalogue,
         logger: silentLogger,
         clock: systemClock,
         version: '0',

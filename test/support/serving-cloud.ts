@@ -1,8 +1,10 @@
+import { join } from 'node:path';
 import { silentLogger } from '@fleetlog/shared/log';
 import { systemClock } from '@fleetlog/shared/util';
 import type { ApiLimits } from '#cloud/api/context.js';
 import { startApi, type Api } from '#cloud/api/server.js';
 import { openIndex, type Index } from '#cloud/index/index.js';
+import { Catalogue } from '#cloud/signals/catalogue/index.js';
 import { FakeFleet } from './fake-fleet.js';
 import { MemoryLog } from './memory-log.js';
 import { tempFolder } from './temp-folder.js';
@@ -12,6 +14,7 @@ export interface ServingCloud extends AsyncDisposable {
   log: MemoryLog;
   fleet: FakeFleet;
   index: Index;
+  catalogue: Catalogue;
   api: Api;
 }
 
@@ -27,13 +30,15 @@ export async function serveCloud(
   const folder = await tempFolder('api');
   const fleet = new FakeFleet();
   const parts = { log, logger: silentLogger, clock: systemClock };
-  const index = await openIndex({ ...parts, path: folder.path });
+  const index = await openIndex({ ...parts, path: join(folder.path, 'index') });
+  const catalogue = await Catalogue.open(join(folder.path, 'catalogue'));
   const api = await startApi({
     ...parts,
     host: '127.0.0.1',
     port: 0,
     index: wrapIndex(index),
     fleet,
+    catalogue,
     version: '1.2.3',
     ...(limits && { limits }),
   });
@@ -41,6 +46,7 @@ export async function serveCloud(
     log,
     fleet,
     index,
+    catalogue,
     api,
     [Symbol.asyncDispose]: async () => {
       await api.close();

@@ -4,6 +4,7 @@ import type { Clock } from '@fleetlog/shared/util';
 import type { Index } from '../index/index.js';
 import type { Fleet } from '../ingest/fleet.js';
 import type { Log } from '../log/log.js';
+import type { Catalogue } from '../signals/catalogue/index.js';
 import type { Slots } from './slots.js';
 
 /** Limits of the API; a request over one is refused or cut off, and says so. */
@@ -35,6 +36,7 @@ export interface ApiContext {
   log: Log;
   index: Index;
   fleet: Fleet;
+  catalogue: Catalogue;
   logger: Logger;
   clock: Clock;
   version: string;

@@ -8,6 +8,8 @@ import type { Index } from '../index/index.js';
 import type { Fleet } from '../ingest/fleet.js';
 import { formatAddress, listenError, type ListenAddress } from '../listen.js';
 import type { Log } from '../log/log.js';
+import type { Catalogue } from '../signals/catalogue/index.js';
+import { catalogueRoutes } from './catalogue-routes.js';
 import { defaultLimits, type ApiContext, type ApiLimits } from './context.js';
 import { answer, handleErrors } from './errors.js';
 import { listRoutes } from './list-routes.js';
@@ -19,6 +21,7 @@ export interface ApiOptions extends ListenAddress {
   log: Log;
   index: Index;
   fleet: Fleet;
+  catalogue: Catalogue;
   logger: Logger;
   clock: Clock;
   version: string;
@@ -33,12 +36,13 @@ export interface Api extends ListenAddress {
 
 /** Serves the HTTP API. Errors: FLEETLOG_PORT_TAKEN, FLEETLOG_CONFIG for an address that isn't ours. */
 export async function startApi(options: ApiOptions): Promise<Api> {
-  const { host, port, log, index, fleet, logger, clock, version } = options;
+  const { host, port, log, index, fleet, catalogue, logger, clock, version } = options;
   const limits = { ...defaultLimits, ...options.limits };
   const context: ApiContext = {
     log,
     index,
     fleet,
+    catalogue,
     logger,
     clock,
     version,
@@ -72,6 +76,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   });
   listRoutes(app, context);
   readRoutes(app, context);
+  catalogueRoutes(app, context);
   stateRoutes(app, context);
   try {
     await app.listen({ host, port });

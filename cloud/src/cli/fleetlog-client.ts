@@ -12,6 +12,13 @@ export interface ApiStream {
   indexLag: number;
 }
 
+interface RequestOptions {
+  method: 'GET' | 'POST' | 'DELETE';
+  content?: Uint8Array | undefined;
+  silenceMsMax: number;
+  signal?: AbortSignal | undefined;
+}
+
 const jsonBytesMax = 256 * 1024 * 1024;
 
 /** Speaks with the cloud's HTTP API. */
@@ -30,9 +37,18 @@ export class ApiClient {
   /** Errors: FLEETLOG_UNREACHABLE, FLEETLOG_INTERRUPTED, what the cloud answers. */
   async json<T>(path: string, query: Query = {}): Promise<{ body: T; indexLag: number }> {
     const { chunks, indexLag } = await this.stream(path, query, { silenceMsMax: 30_000 });
-    const body = await text(chunks);
+    return { body: this.parsed<T>(await text(chunks)), indexLag };
+  }
+
+  /** Asks for a change. Errors: as `json`. */
+  async change<T>(method: 'POST' | 'DELETE', path: string, query: Query, content?: Uint8Array): Promise<T> {
+    const response = await this.request(path, query, { method, content, silenceMsMax: 60_000 });
+    return this.parsed<T>(await text(await this.answer(response)));
+  }
+
+  private parsed<T>(body: string): T {
     try {
-      return { body: JSON.parse(body) as T, indexLag };
+      return JSON.parse(body) as T;
     } catch (cause) {
       throw new FleetlogError(
         'FLEETLOG_UNREACHABLE',
@@ -48,28 +64,38 @@ export class ApiClient {
     query: Query,
     { silenceMsMax, signal }: { silenceMsMax: number; signal?: AbortSignal },
   ): Promise<ApiStream> {
-    const response = await this.request(path, query, silenceMsMax, signal);
+    const response = await this.request(path, query, { method: 'GET', silenceMsMax, signal });
+    const chunks = await this.answer(response, signal);
+    return { chunks, indexLag: Number(response.headers['fleetlog-index-lag'] ?? 0) };
+  }
+
+  private async answer(
+    response: http.IncomingMessage,
+    signal?: AbortSignal,
+  ): Promise<AsyncIterable<Uint8Array>> {
     const chunks = this.read(response, signal);
     if (response.statusCode !== 200) throw answerError(response.statusCode ?? 0, await text(chunks));
-    return { chunks, indexLag: Number(response.headers['fleetlog-index-lag'] ?? 0) };
+    return chunks;
   }
 
   private request(
     path: string,
     query: Query,
-    silenceMsMax: number,
-    signal?: AbortSignal,
+    { method, content, silenceMsMax, signal }: RequestOptions,
   ): Promise<http.IncomingMessage> {
     const url = new URL(this.base);
     url.pathname = `${url.pathname.replace(/\/$/, '')}${path}`;
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) url.searchParams.set(name, value);
     }
-    const { get } = url.protocol === 'https:' ? https : http;
+    const { request: open } = url.protocol === 'https:' ? https : http;
+    const headers = content && { 'content-type': 'application/octet-stream' };
     return new Promise((resolve, reject) => {
-      const request = get(url, { agent: false, ...(signal && { signal }) }, resolve);
+      const options = { method, agent: false, ...(headers && { headers }), ...(signal && { signal }) };
+      const request = open(url, options, resolve);
       request.setTimeout(silenceMsMax, () => request.destroy(new Error('no answer in time')));
       request.on('error', (error) => reject(signal?.aborted ? error : this.unreachable(error)));
+      request.end(content);
     });
   }
 

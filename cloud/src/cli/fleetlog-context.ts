@@ -51,3 +51,13 @@ export function noteLag({ stderr }: CliContext, indexLag: number): void {
     stderr.write(`fleetlog: the cloud still indexes ${indexLag} batches, which may be missing here.\n`);
   }
 }
+
+/** The answer as JSON, or as people like to read it. */
+export async function print(
+  { json, out }: CliContext,
+  value: unknown,
+  forPeople: () => string,
+): Promise<void> {
+  await out.write(json ? `${JSON.stringify(value)}\n` : forPeople());
+  await out.finish();
+}

@@ -1,13 +1,7 @@
 import type { Command } from 'commander';
 import { AnswerIsNo } from '@fleetlog/shared/cli';
 import type { Gaps, Gateways, Status, Streams } from '../api/schemas.js';
-import {
-  contextOf,
-  createSubcommand,
-  noteLag,
-  type CliContext,
-  type CliStreams,
-} from './fleetlog-context.js';
+import { contextOf, createSubcommand, noteLag, print, type CliStreams } from './fleetlog-context.js';
 import { ago, bytes, count, moment, span, table } from './fleetlog-table.js';
 
 type Filter = { gateway?: string; stream?: string };
@@ -158,9 +152,4 @@ function statusText({
   if (index.skippedBatches > 0)
     lines.push(['unreadable', `${count(index.skippedBatches)} entries of the log`]);
   return lines.map(([name, text]) => `${name.padEnd(12)}${text}\n`).join('');
-}
-
-async function print({ json, out }: CliContext, value: unknown, forPeople: () => string): Promise<void> {
-  await out.write(json ? `${JSON.stringify(value)}\n` : forPeople());
-  await out.finish();
 }

@@ -1,8 +1,11 @@
 import type { Command } from 'commander';
+import { assignCommand } from './fleetlog-assign.js';
 import { createRoot, type CliStreams } from './fleetlog-context.js';
+import { databasesCommand } from './fleetlog-databases.js';
 import { exportCommand } from './fleetlog-export.js';
 import { gapsCommand, gatewaysCommand, statusCommand, streamsCommand } from './fleetlog-lists.js';
 import { tailCommand } from './fleetlog-tail.js';
+import { vehiclesCommand } from './fleetlog-vehicles.js';
 
 /** The operators' command. It knows nothing but the API. */
 export function createFleetlog(streams: CliStreams): Command {
@@ -13,6 +16,9 @@ export function createFleetlog(streams: CliStreams): Command {
     gapsCommand(streams),
     exportCommand(streams),
     tailCommand(streams),
+    databasesCommand(streams),
+    assignCommand(streams),
+    vehiclesCommand(streams),
     statusCommand(streams),
   ]) {
     root.addCommand(command);

@@ -1,0 +1,2 @@
+export { Catalogue } from './catalogue.js';
+export type { LoadedDatabase, Validity } from './types.js';
