@@ -300,6 +300,21 @@ describe('export', () => {
     });
   });
 
+  it('tells scaled samples as people read them, without the dust of fractions', async () => {
+    const samples = new Samples([
+      { name: 'engine', unit: 'Hz', type: 'i16', scale: 0.1 },
+      { name: 'temperature', unit: '°C', type: 'u8', scale: 0.5, offset: -40 },
+    ]);
+    const at = samples.append(baseUs);
+    samples.columns[0][at] = 338;
+    samples.columns[1][at] = 121;
+    const batch = seal(encodeSamples(samples), { gateway, stream: 'imu', epoch: epochs[0], sequence: 0 });
+    await indexed([batch], async (index, log) => {
+      const text = (await collect(index, log, { stream: 'imu', format: 'ndjson' })).toString();
+      assert.match(text, /"engine":33\.8,"temperature":20\.5/);
+    });
+  });
+
   it('tells samples by channel in NDJSON, whatever their type', async () => {
     const samples = new Samples([
       { name: 'ax', unit: 'm/s²', type: 'f64' },

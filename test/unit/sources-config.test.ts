@@ -5,6 +5,16 @@ import { sourceOf } from '../support/source-options.js';
 const file = { source: 'file', path: '/drive.log', format: 'candump' };
 const command = { source: 'command', command: 'candump -L can0', format: 'candump' };
 
+const serial = { source: 'serial', path: '/dev/ttyUSB0', format: 'lines' };
+const packet = {
+  framing: 'cobs',
+  fields: [
+    { name: 'x', type: 'u32' },
+    { name: 'y', type: 'f32' },
+  ],
+};
+const packets = { ...serial, format: 'packets', packet };
+
 describe('configuration of a stream', () => {
   it('takes what the command line reference shows', () => {
     assert.equal(sourceOf(file).kind, 'can');
@@ -13,6 +23,8 @@ describe('configuration of a stream', () => {
     assert.equal(sourceOf({ ...file, format: 'lines' }).kind, 'lines');
     assert.equal(sourceOf(command).finite, false);
     sourceOf({ ...command, command: ['candump', '-L', 'can0'], origin: 'simulated' });
+    assert.equal(sourceOf({ ...serial, silence: 'off' }).kind, 'lines');
+    assert.equal(sourceOf({ ...packets, packet: { ...packet, time: 'x' } }).kind, 'samples');
     sourceOf({ ...file, batch: { linger: '1s', span: '5s', records: 1, bytes: '1MiB' } });
   });
 
@@ -20,9 +32,9 @@ describe('configuration of a stream', () => {
     [{}, 'test: missing key "source"; missing key "format".'],
     [
       { ...file, source: 'socketcan' },
-      'test: "source" must be a file or command (socketcan and serial come later).',
+      'test: "source" must be a file, command or serial (socketcan comes later).',
     ],
-    [{ ...file, format: 'asc' }, 'test: "format" must be a candump or lines.'],
+    [{ ...file, format: 'asc' }, 'test: "format" must be a candump, lines or packets.'],
     [{ ...file, repeat: true }, 'test: unknown key "repeat".'],
     [{ ...file, pace: 0 }, 'test: "pace" must be a factor above 0, or max, or original.'],
     [{ ...file, pace: 'fast' }, 'test: "pace" must be a factor above 0, or max, or original.'],
@@ -31,6 +43,67 @@ describe('configuration of a stream', () => {
     [
       { ...command, command: undefined },
       'Missing key "streams.stream0.command": "source: command" needs it.',
+    ],
+    [{ ...serial, path: undefined }, 'Missing key "streams.stream0.path": "source: serial" needs it.'],
+    [{ ...file, baud: 9600 }, '"source: file" has no key "baud"; remove "streams.stream0.baud".'],
+    [{ ...serial, silence: '30' }, 'test: "silence" must be a duration such as 30s, or off.'],
+    [
+      { ...serial, format: 'candump' },
+      '"source: serial" has no "format: candump"; "streams.stream0.format" must be lines or packets.',
+    ],
+    [
+      { ...file, format: 'packets' },
+      '"source: file" has no "format: packets"; "streams.stream0.format" must be candump or lines.',
+    ],
+    [{ ...serial, packet }, '"streams.stream0.packet" goes with "format: packets" only.'],
+    [
+      { ...serial, format: 'packets' },
+      'Missing key "streams.stream0.packet": "format: packets" needs to know what they look like.',
+    ],
+    [
+      { ...packets, packet: { ...packet, framing: 'hdlc' } },
+      'test: "packet.framing" must be a cobs, slip, fixed, delimiter or length-prefixed.',
+    ],
+    [
+      { ...packets, packet: { ...packet, framing: 'fixed' } },
+      '"streams.stream0.packet.length" is missing: "framing: fixed" needs it.',
+    ],
+    [
+      { ...packets, packet: { ...packet, framing: 'fixed', length: 8 } },
+      '"streams.stream0.packet.sync" is needed by "framing: fixed" without a checksum: nothing tells where a packet begins.',
+    ],
+    [
+      { ...packets, packet: { ...packet, sync: 'b5x' } },
+      'test: "packet.sync" must be a list of bytes in hexadecimal, such as "b5 62".',
+    ],
+    [
+      { ...packets, packet: { ...packet, time: 'clock' } },
+      '"streams.stream0.packet.time" names no field; there are x, y.',
+    ],
+    [
+      { ...packets, packet: { ...packet, time: 'y' } },
+      '"streams.stream0.packet.time" must be a field of type u8, u16, u24, u32, u64.',
+    ],
+    [
+      { ...packets, packet: { ...packet, fields: [{ name: 'x' }] } },
+      '"streams.stream0.packet.fields[0].type" is missing: one of i8, u8, i16, u16, i24, u24, i32, u32, i64, u64, f32, f64.',
+    ],
+    [
+      { ...packets, packet: { ...packet, fields: [{ skip: 1, name: 'x' }] } },
+      '"streams.stream0.packet.fields[0].skip" goes with no other key.',
+    ],
+    [
+      {
+        ...packets,
+        packet: {
+          ...packet,
+          fields: [
+            { name: 'x', type: 'u8' },
+            { name: 'x', type: 'u8' },
+          ],
+        },
+      },
+      '"streams.stream0.packet.fields[1].name" is that of another field.',
     ],
     [{ ...file, command: 'x' }, '"source: file" has no key "command"; remove "streams.stream0.command".'],
     [{ ...command, pace: 1 }, '"source: command" has no key "pace"; remove "streams.stream0.pace".'],

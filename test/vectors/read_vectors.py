@@ -10,8 +10,10 @@ import io
 import json
 import pathlib
 import re
+import struct
 import sys
 import zlib
+from math import isfinite
 
 import cbor2
 import zstandard
@@ -213,10 +215,15 @@ def read_samples(header, payload):
     channels = []
     for _ in range(channel_count):
         (number,) = content.take(1)
+        is_scaled, number = number & 128, number & 127
         need(number < len(CHANNEL_TYPES))
         name, unit = read_text(content, 128), read_text(content, 32)
         need(name != "" and all(name != channel["name"] for channel in channels))
-        channels.append({"name": name, "unit": unit, "type": CHANNEL_TYPES[number]})
+        channel = {"name": name, "unit": unit, "type": CHANNEL_TYPES[number]}
+        if is_scaled:
+            channel["scale"], channel["offset"] = struct.unpack("<dd", content.take(16))
+            need(isfinite(channel["scale"]) and isfinite(channel["offset"]))
+        channels.append(channel)
     count = header["recordCount"]
     times, step = [], 0
     for i in range(count):

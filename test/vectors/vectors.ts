@@ -60,6 +60,11 @@ function valid(): Vector[] {
     },
     { name: 'samples', description: 'Channels of four types on a steady clock', bytes: seal(samples) },
     {
+      name: 'samples-scaled',
+      description: 'Channels whose values have a scale and an offset, or one of them',
+      bytes: seal(encodeSamples(scaledSamples())),
+    },
+    {
       name: 'samples-extremes',
       description: 'Every type with its extremes, NaN payloads, jumping times',
       bytes: seal(encodeSamples(extremeSamples())),
@@ -334,6 +339,21 @@ function oddLines(): TextLines {
     odd.append(-1_000_000 + (i % 2 === 0 ? 1 : -1) * i * 0x1000_0000, bytes, 0, bytes.length);
   }
   return odd;
+}
+
+function scaledSamples(): Samples {
+  const channels = new Samples([
+    { name: 'accel_x', unit: 'm/s²', type: 'i16', scale: 9.81 / 2048 },
+    { name: 'temperature', unit: '°C', type: 'u8', scale: 0.5, offset: -40 },
+    { name: 'count', unit: '', type: 'u32', offset: 1 },
+  ]);
+  for (let i = 0; i < 3; i++) {
+    const at = channels.append(baseUs + 1000 * i);
+    channels.columns[0][at] = 100 * i - 100;
+    channels.columns[1][at] = 120 + i;
+    channels.columns[2][at] = i;
+  }
+  return channels;
 }
 
 function extremeSamples(): Samples {

@@ -1,4 +1,11 @@
-import { streamKinds, type EventRecord, type Samples, type TextLines } from '@fleetlog/shared/batch';
+import {
+  scaled,
+  streamKinds,
+  type ChannelSpec,
+  type EventRecord,
+  type Samples,
+  type TextLines,
+} from '@fleetlog/shared/batch';
 import {
   CAN_EFF_FLAG,
   CAN_EFF_MASK,
@@ -107,13 +114,20 @@ export function withoutLineEnd(line: Uint8Array): Uint8Array {
 }
 
 function sampleFields(samples: Samples, index: number): string {
-  const values = samples.channels.map(({ name }, channel) => {
-    const value = samples.columns[channel][index];
-    const text = typeof value === 'bigint' ? String(value) : JSON.stringify(value);
-    return `${JSON.stringify(name)}:${text}`;
+  const values = samples.channels.map((channel, i) => {
+    const value = samples.columns[i][index];
+    const text =
+      typeof value === 'bigint' && !isScaled(channel) ? String(value) : numberText(channel, Number(value));
+    return `${JSON.stringify(channel.name)}:${text}`;
   });
   return `"values":{${values.join(',')}}`;
 }
+
+const isScaled = ({ scale, offset }: ChannelSpec): boolean => scale !== undefined || offset !== undefined;
+
+/** Scaled ones without the dust of binary fractions: 33.8, not 33.800000000000004. */
+const numberText = (channel: ChannelSpec, value: number): string =>
+  JSON.stringify(isScaled(channel) ? Number(scaled(channel, value).toPrecision(12)) : value);
 
 const eventFields = ({ type, attributes }: EventRecord): string =>
   `"type":${JSON.stringify(type)},"attributes":${JSON.stringify(attributes)}`;

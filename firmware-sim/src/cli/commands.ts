@@ -3,7 +3,15 @@ import { createCommand, describeCommand, stopSignal } from '@fleetlog/shared/cli
 import { systemClock } from '@fleetlog/shared/util';
 import { recordDrive } from './record.js';
 import { streamVehicle } from './stream.js';
-import { parseDuration, parseFactor, parseFixRate, parseFormat, parseSeed, parseTime } from './values.js';
+import {
+  parseDuration,
+  parseFactor,
+  parseFixRate,
+  parseFormat,
+  parseSeed,
+  parseSensorRate,
+  parseTime,
+} from './values.js';
 
 interface DriveOptions {
   seed: number;
@@ -17,10 +25,11 @@ interface DriveOptions {
 
 interface StreamOptions {
   seed: number;
-  format: 'candump' | 'nmea';
+  format: 'candump' | 'nmea' | 'imu';
   interface: string;
   rate: number;
   fixRate: number;
+  sensorRate: number;
 }
 
 /** `fleetlog-sim`. */
@@ -53,9 +62,14 @@ export function simCommand(): Command {
   describeCommand(sim.command('stream'), 'Speaks like a vehicle under way, now, until it is stopped.', [
     'fleetlog-sim stream --seed 7 --format candump',
     'fleetlog-sim stream --seed 7 --format nmea --fix-rate 5',
+    "socat PTY,raw,echo=0,link=./imu EXEC:'npx fleetlog-sim stream --format imu'",
   ])
     .option('--seed <n>', 'which vehicle and drive, a whole number', parseSeed, 1)
-    .requiredOption('--format <format>', 'candump (CAN frames) or nmea (GPS sentences)', parseFormat)
+    .requiredOption(
+      '--format <format>',
+      'candump (CAN frames), nmea (GPS sentences) or imu (packets of an inertial sensor)',
+      parseFormat,
+    )
     .option('--interface <name>', 'interface name in candump text', 'can0')
     .option(
       '--rate <factor>',
@@ -64,9 +78,20 @@ export function simCommand(): Command {
       1,
     )
     .option('--fix-rate <hz>', 'GPS fixes per second, 1 to 10', parseFixRate, 1)
+    .option(
+      '--sensor-rate <hz>',
+      'samples of the inertial sensor per second, 1 to 10000',
+      parseSensorRate,
+      1000,
+    )
     .action((options: StreamOptions) =>
       streamVehicle(
-        { ...options, interfaceName: options.interface, fixRateHz: options.fixRate },
+        {
+          ...options,
+          interfaceName: options.interface,
+          fixRateHz: options.fixRate,
+          sensorRateHz: options.sensorRate,
+        },
         process.stdout,
         systemClock,
         stopSignal(),

@@ -4,13 +4,15 @@ import { systemCode } from '@fleetlog/shared/errors';
 import type { Clock } from '@fleetlog/shared/util';
 import { CanBus } from '../vehicle/can-bus.js';
 import { GpsReceiver } from '../vehicle/gps.js';
+import { Imu } from '../vehicle/imu.js';
 
 export interface StreamOptions {
   seed: number;
-  format: 'candump' | 'nmea';
+  format: 'candump' | 'nmea' | 'imu';
   interfaceName: string;
   rate: number;
   fixRateHz: number;
+  sensorRateHz: number;
 }
 
 /** How often text is written: coarse, because a wake-up costs more than the twenty frames that it brings. */
@@ -52,6 +54,10 @@ function speaker(options: StreamOptions, startUs: number): (elapsedUs: number) =
   if (options.format === 'candump') {
     const bus = new CanBus({ ...options, startUs });
     return (elapsedUs) => bus.next(elapsedUs);
+  }
+  if (options.format === 'imu') {
+    const imu = new Imu({ seed: options.seed, rateHz: options.sensorRateHz });
+    return (elapsedUs) => imu.next(elapsedUs);
   }
   const receiver = new GpsReceiver({ ...options, startUs });
   return (elapsedUs) => receiver.next(elapsedUs);

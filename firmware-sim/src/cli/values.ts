@@ -39,8 +39,14 @@ export function parseFixRate(text: string): number {
   return numberWithin(text, 1, 10);
 }
 
-export function parseFormat(text: string): 'candump' | 'nmea' {
-  if (text !== 'candump' && text !== 'nmea') throw new InvalidArgumentError('Give candump or nmea.');
+export function parseSensorRate(text: string): number {
+  return numberWithin(text, 1, 10_000);
+}
+
+export function parseFormat(text: string): 'candump' | 'nmea' | 'imu' {
+  if (text !== 'candump' && text !== 'nmea' && text !== 'imu') {
+    throw new InvalidArgumentError('Give candump, nmea or imu.');
+  }
   return text;
 }
 

@@ -4,14 +4,14 @@ import type { Readable } from 'node:stream';
 import { systemCode } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
 import { Signal, type Clock } from '@fleetlog/shared/util';
+import { waitForNews, type LiveInput } from './live-input.js';
 
 /** Between the end of the output, SIGTERM and SIGKILL. */
 const PATIENCE_MS = 2000;
 
 /** A command in a process group of its own, so that what a shell starts ends with it; its standard error is logged. */
-export class CommandProcess {
-  /** True where the output has ended and all of it was read. */
-  outputEnded = false;
+export class CommandProcess implements LiveInput {
+  ended = false;
   private readonly child: ChildProcess;
   private readonly output: Readable;
   private readonly news = new Signal();
@@ -43,14 +43,16 @@ export class CommandProcess {
     for (const event of ['end', 'close', 'error']) this.output.once(event, () => this.endOutput());
   }
 
-  /** What the command has written since, if anything. What isn't taken makes the command wait. */
+  get arrivalUs(): number {
+    return this.clock.monotonicUs();
+  }
+
   read(): Uint8Array | null {
     return this.output.read() as Uint8Array | null;
   }
 
-  /** Resolves at the next output, at its end, after `timeoutMs`, or when the signal aborts. */
-  async moreOutput(timeoutMs: number, signal: AbortSignal): Promise<void> {
-    if (!this.outputEnded) await this.waitForNews(timeoutMs, signal);
+  async more(timeoutMs: number, signal: AbortSignal): Promise<void> {
+    if (!this.ended) await waitForNews(this.news, this.clock, timeoutMs, signal);
   }
 
   /** Resolves when the command has ended; it is told to, at once or after some patience, and then made to. */
@@ -65,7 +67,7 @@ export class CommandProcess {
   }
 
   private endOutput(): void {
-    this.outputEnded = true;
+    this.ended = true;
     this.news.set();
   }
 
@@ -74,20 +76,7 @@ export class CommandProcess {
     for (;;) {
       const leftMs = (untilUs - this.clock.monotonicUs()) / 1000;
       if (this.closed || leftMs <= 0) return;
-      await this.waitForNews(leftMs);
-    }
-  }
-
-  private async waitForNews(timeoutMs: number, signal?: AbortSignal): Promise<void> {
-    const done = new AbortController();
-    const stop = signal ? AbortSignal.any([signal, done.signal]) : done.signal;
-    const waits = [this.news.wait(stop)];
-    if (timeoutMs !== Infinity) waits.push(this.clock.sleep(timeoutMs, stop));
-    try {
-      await Promise.race(waits).catch(() => undefined); // an abort: the caller looks at its signal
-    } finally {
-      done.abort();
-      await Promise.allSettled(waits);
+      await waitForNews(this.news, this.clock, leftMs);
     }
   }
 

@@ -1,15 +1,8 @@
-import { Type, type Static, type TUnsafe } from 'typebox';
+import { Type, type Static } from 'typebox';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { BatchConfig } from '../batch/limits.js';
-
-/** One of a few words; a pattern gives a clearer complaint than a union of literals. */
-function choice<const Words extends readonly string[]>(
-  words: Words,
-  description: string,
-  unit = words.join(' or '),
-): TUnsafe<Words[number]> {
-  return Type.Unsafe<Words[number]>(Type.String({ pattern: `^(${words.join('|')})$`, unit, description }));
-}
+import { choice } from './choice.js';
+import { PacketConfig } from './serial/packet-config.js';
 
 const paceUnit = 'factor above 0, or max, or original';
 
@@ -20,15 +13,15 @@ const paceUnit = 'factor above 0, or max, or original';
 export const StreamConfig = Type.Object(
   {
     source: choice(
-      ['file', 'command'],
+      ['file', 'command', 'serial'],
       'Where the records come from',
-      'file or command (socketcan and serial come later)',
+      'file, command or serial (socketcan comes later)',
     ),
     format: choice(
-      ['candump', 'lines'],
-      'CAN frames as candump -L writes them, or text lines of any kind (NMEA)',
+      ['candump', 'lines', 'packets'],
+      'CAN frames as candump -L writes them, text lines of any kind (NMEA), or packets of numbers (serial)',
     ),
-    path: Type.Optional(Type.String({ minLength: 1, description: 'file: the recording' })),
+    path: Type.Optional(Type.String({ minLength: 1, description: 'file: the recording; serial: the port' })),
     pace: Type.Optional(
       Type.Union(
         [
@@ -54,31 +47,66 @@ export const StreamConfig = Type.Object(
       }),
     ),
     origin: Type.Optional(
-      choice(['live', 'simulated'], 'command: what its records are marked as; default live'),
+      choice(['live', 'simulated'], 'command, serial: what the records are marked as; default live'),
     ),
+    baud: Type.Optional(
+      Type.Integer({
+        minimum: 50,
+        maximum: 12_000_000,
+        description: 'serial: bits a second; default 115200',
+      }),
+    ),
+    dataBits: Type.Optional(Type.Integer({ minimum: 7, maximum: 8, description: 'serial: default 8' })),
+    parity: Type.Optional(choice(['none', 'even', 'odd'], 'serial: default none')),
+    stopBits: Type.Optional(Type.Integer({ minimum: 1, maximum: 2, description: 'serial: default 1' })),
+    rtscts: Type.Optional(
+      Type.Boolean({ description: 'serial: flow control by RTS and CTS; default false' }),
+    ),
+    silence: Type.Optional(
+      Type.String({
+        pattern: '^(off|\\d+(\\.\\d+)?(ms|s|min|h|d))$',
+        unit: 'duration such as 30s, or off',
+        description: 'serial: silence after which the port is opened anew; default 30s',
+      }),
+    ),
+    packet: Type.Optional(PacketConfig),
     batch: BatchConfig,
   },
   { additionalProperties: false },
 );
 export type StreamConfig = Static<typeof StreamConfig>;
 
-const keysOf = { file: ['path', 'pace', 'times', 'strict'], command: ['command', 'origin'] } as const;
+const keysOf = {
+  file: ['path', 'pace', 'times', 'strict'],
+  command: ['command', 'origin'],
+  serial: ['path', 'origin', 'baud', 'dataBits', 'parity', 'stopBits', 'rtscts', 'silence', 'packet'],
+} as const satisfies Record<string, readonly (keyof StreamConfig)[]>;
 
 /** Refuses a stream that lacks its source's key or has those of another. Errors: FLEETLOG_CONFIG. */
 export function checkStreamKeys(stream: string, config: StreamConfig): void {
-  const { source } = config;
-  const [needed] = keysOf[source];
+  const { source, format, packet } = config;
+  const own: readonly (keyof StreamConfig)[] = keysOf[source];
+  const [needed] = own;
   if (config[needed] === undefined) {
-    throw new FleetlogError(
-      'FLEETLOG_CONFIG',
-      `Missing key "streams.${stream}.${needed}": "source: ${source}" needs it.`,
+    throw refused(`Missing key "streams.${stream}.${needed}": "source: ${source}" needs it`);
+  }
+  for (const key of new Set(Object.values(keysOf).flat())) {
+    if (config[key] === undefined || own.includes(key)) continue;
+    throw refused(`"source: ${source}" has no key "${key}"; remove "streams.${stream}.${key}"`);
+  }
+  if (source === 'serial' ? format === 'candump' : format === 'packets') {
+    const others = source === 'serial' ? 'lines or packets' : 'candump or lines';
+    throw refused(
+      `"source: ${source}" has no "format: ${format}"; "streams.${stream}.format" must be ${others}`,
     );
   }
-  for (const key of keysOf[source === 'file' ? 'command' : 'file']) {
-    if (config[key] === undefined) continue;
-    throw new FleetlogError(
-      'FLEETLOG_CONFIG',
-      `"source: ${source}" has no key "${key}"; remove "streams.${stream}.${key}".`,
+  if ((format === 'packets') === (packet === undefined)) {
+    throw refused(
+      packet
+        ? `"streams.${stream}.packet" goes with "format: packets" only`
+        : `Missing key "streams.${stream}.packet": "format: packets" needs to know what they look like`,
     );
   }
 }
+
+const refused = (sentence: string): FleetlogError => new FleetlogError('FLEETLOG_CONFIG', `${sentence}.`);

@@ -24,6 +24,8 @@ export interface SourceCounters {
   malformed: number;
   /** Records whose time was before that of the record before them; kept as they are. */
   timeReversals: number;
+  /** Serial sensors: bytes that belong to no packet. */
+  noiseBytes?: number;
   /** Finite sources: how far, bytes of bytes; for progress. */
   positionBytes?: number;
   totalBytes?: number;

@@ -7,5 +7,5 @@ export { TextLines } from './text-lines.js';
 export { encodeLines, decodeLines } from './lines-codec.js';
 export { encodeEvents, decodeEvents } from './events-codec.js';
 export { encodeGap, decodeGap, type GapFacts } from './gap-codec.js';
-export { Samples, type ChannelSpec, type ChannelType, type Column } from './samples.js';
+export { Samples, scaled, type ChannelSpec, type ChannelType, type Column } from './samples.js';
 export { encodeSamples, decodeSamples } from './samples-codec.js';

@@ -9,7 +9,8 @@ import { compress, decompress } from './zstd.js';
 /*
  * samples-1 = zstd( channels times *column )
  * channels  = varint *channel           ; how many, then each
- * channel   = type text text            ; type: byte, place in `channelTypes`; name; unit
+ * channel   = type text text [ f64 f64 ] ; type: byte, place in `channelTypes`; name; unit; scale and offset where 128 is
+ *                                       ; added to the type
  * text      = varint *byte              ; length in bytes, UTF-8
  * times     = recordCount * signed      ; µs: the first as difference to the header's first time, then the change of
  *                                       ; the difference to the one before (the first difference as change from 0)
@@ -20,6 +21,7 @@ import { compress, decompress } from './zstd.js';
 const form = { values: 0, differences: 1 } as const;
 const nameBytesMax = 128;
 const unitBytesMax = 32;
+const SCALED = 128;
 
 /** Encodes samples, bit for bit. Errors: FLEETLOG_BATCH_LIMIT, FLEETLOG_BATCH_MALFORMED for channels no reader takes. */
 export function encodeSamples(samples: Samples): EncodedPayload {
@@ -55,18 +57,20 @@ function encodeChannels(channels: readonly ChannelSpec[]): Uint8Array {
   checkChannels(channels);
   const head = Buffer.alloc(VARINT_BYTES_MAX);
   const parts: Uint8Array[] = [head.subarray(0, putVarint(head, 0, channels.length))];
-  for (const { type, name, unit } of channels) {
+  for (const { type, name, unit, scale, offset } of channels) {
+    const isScaled = scale !== undefined || offset !== undefined;
     const nameBytes = Buffer.from(name);
     const unitBytes = Buffer.from(unit);
     if (nameBytes.length > nameBytesMax || unitBytes.length > unitBytesMax) throw overLimit('a name or unit');
     // Lengths below 128 are varints of one byte; 128 itself takes two.
     const nameHead = Buffer.alloc(2);
     parts.push(
-      Uint8Array.of(channelTypes.indexOf(type)),
+      Uint8Array.of(channelTypes.indexOf(type) | (isScaled ? SCALED : 0)),
       nameHead.subarray(0, putVarint(nameHead, 0, nameBytes.length)),
       nameBytes,
       Uint8Array.of(unitBytes.length),
       unitBytes,
+      isScaled ? bytesOf(Float64Array.of(scale ?? 1, offset ?? 0)) : new Uint8Array(0),
     );
   }
   return Buffer.concat(parts);
@@ -120,12 +124,23 @@ function readChannels(reader: PayloadReader): ChannelSpec[] {
   if (count > limits.channelsMax) throw overLimit(`${count} channels`);
   const channels: ChannelSpec[] = [];
   for (let i = 0; i < count; i++) {
-    const type = channelTypes[reader.byte()];
+    const byte = reader.byte();
+    const type = channelTypes[byte & ~SCALED];
     if (type === undefined) throw malformedPayload('a channel has an unknown type');
-    channels.push({ type, name: readText(reader, nameBytesMax), unit: readText(reader, unitBytesMax) });
+    const channel = { type, name: readText(reader, nameBytesMax), unit: readText(reader, unitBytesMax) };
+    channels.push(
+      byte & SCALED ? { ...channel, scale: readFloat(reader), offset: readFloat(reader) } : channel,
+    );
   }
   checkChannels(channels);
   return channels;
+}
+
+function readFloat(reader: PayloadReader): number {
+  const bytes = reader.take(8);
+  const value = new DataView(bytes.buffer, bytes.byteOffset, 8).getFloat64(0, true);
+  if (!Number.isFinite(value)) throw malformedPayload('a scale or offset is no number');
+  return value;
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -141,6 +156,9 @@ function readText(reader: PayloadReader, bytesMax: number): string {
 }
 
 function checkChannels(channels: readonly ChannelSpec[]): void {
+  if (channels.some(({ scale = 1, offset = 0 }) => !Number.isFinite(scale) || !Number.isFinite(offset))) {
+    throw malformedPayload('a scale or offset is no number');
+  }
   if (channels.length > limits.channelsMax) throw overLimit(`${channels.length} channels`);
   const names = new Set(channels.map(({ name }) => name));
   if (names.size !== channels.length || names.has('')) {

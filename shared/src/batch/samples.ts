@@ -10,7 +10,14 @@ export interface ChannelSpec {
   /** As people write it (`m/s²`); empty where there is none; up to 32 bytes of UTF-8. */
   unit: string;
   type: ChannelType;
+  /** What people read is `value * scale + offset`; columns hold what the sensor said. Absent: 1 and 0. */
+  scale?: number;
+  offset?: number;
 }
+
+/** A channel's value as people read it. */
+export const scaled = ({ scale = 1, offset = 0 }: ChannelSpec, value: number): number =>
+  value * scale + offset;
 
 /** Values of one channel. 64-bit integers are bigints, since a double holds only 53 bits. */
 export type Column =

@@ -1,0 +1,196 @@
+import { encodeLines, encodeSamples, Samples, TextLines, type Origin } from '@fleetlog/shared/batch';
+import type { Logger } from '@fleetlog/shared/log';
+import type { Clock } from '@fleetlog/shared/util';
+import { Batcher } from '../../batch/batcher.js';
+import type { BatchLimits } from '../../batch/limits.js';
+import type { LiveInput } from '../live-input.js';
+import type { BatchSink, SourceCounters } from '../source.js';
+import { DeviceClock } from './device-clock.js';
+import { createFramer, type Framer, type PacketSink } from './framing.js';
+import type { PacketFormat } from './packet-config.js';
+import { PacketLayout } from './packet-layout.js';
+import { WallClock } from './wall-clock.js';
+
+/** Silence after which an unfinished packet isn't waited for any more. */
+const UNFINISHED_MS = 500;
+/** Bytes without a single packet by which something must be wrong. */
+const SUSPICIOUS_BYTES = 4096;
+
+export interface LivePacketsOptions {
+  stream: string;
+  origin: Origin;
+  limits: BatchLimits;
+  format: PacketFormat;
+  clock: Clock;
+  logger: Logger;
+}
+
+/** Brings the packets of one life of an input into batches of samples. */
+export class LivePackets {
+  private readonly layout: PacketLayout;
+  private readonly framer: Framer;
+  private readonly samples: Samples;
+  private readonly batcher: Batcher;
+  private readonly discards: { lines: TextLines; batcher: Batcher } | undefined;
+  private readonly wall: WallClock;
+  private readonly deviceClock: DeviceClock | undefined;
+  private readonly sink: PacketSink;
+  /** When the bytes in work arrived, monotonic. */
+  private arrivalUs = 0;
+  private lastTimeUs = -Infinity;
+  private bytesWithoutPacket = 0;
+  private readonly sealing: Promise<void>[] = [];
+
+  constructor(
+    private readonly options: LivePacketsOptions,
+    private readonly counters: SourceCounters,
+    sink: BatchSink,
+  ) {
+    const { stream, origin, limits, format, clock } = options;
+    this.layout = new PacketLayout(format.fields);
+    this.framer = createFramer(format.framing, format.packetBytesMax);
+    this.samples = new Samples(this.layout.channels);
+    this.wall = new WallClock(clock);
+    if (format.time) this.deviceClock = new DeviceClock(format.time.tickUs, format.time.wrap);
+    const common = { origin, limits, sink, clock };
+    this.batcher = new Batcher({
+      ...common,
+      stream,
+      columns: this.samples,
+      encode: () => encodeSamples(this.samples),
+    });
+    if (format.keepsDiscards) {
+      const lines = new TextLines();
+      const batcher = new Batcher({
+        ...common,
+        stream: `${stream}-discards`,
+        columns: lines,
+        encode: () => encodeLines(lines),
+      });
+      this.discards = { lines, batcher };
+    }
+    this.sink = {
+      packet: (bytes, start, end) => this.takePacket(bytes, start, end),
+      noise: (bytes, start, end) => this.takeNoise(bytes, start, end),
+    };
+  }
+
+  /** Resolves when the input has ended, or the signal aborts, and all that was read is put. */
+  async read(input: LiveInput, signal: AbortSignal): Promise<void> {
+    const { clock } = this.options;
+    let heardUs = clock.monotonicUs();
+    while (!signal.aborted) {
+      const chunk = input.read();
+      if (chunk !== null) {
+        heardUs = this.arrivalUs = input.arrivalUs;
+        await this.takeChunk(chunk);
+      }
+      await this.sealDue();
+      if (chunk !== null) continue;
+      if (input.ended) break;
+      const silentMs = (clock.monotonicUs() - heardUs) / 1000;
+      if (silentMs >= UNFINISHED_MS) this.framer.reset(this.sink);
+      await input.more(
+        Math.min(this.lingerLeftMs(), silentMs < UNFINISHED_MS ? UNFINISHED_MS : Infinity),
+        signal,
+      );
+    }
+    this.framer.reset(this.sink);
+    this.seal(this.batcher);
+    if (this.discards) this.seal(this.discards.batcher);
+    await this.handedOver();
+  }
+
+  private async takeChunk(chunk: Uint8Array): Promise<void> {
+    this.wall.look();
+    this.bytesWithoutPacket += chunk.length;
+    this.framer.take(chunk, this.sink);
+    await this.handedOver();
+    if (this.bytesWithoutPacket < SUSPICIOUS_BYTES) return;
+    this.bytesWithoutPacket = -Infinity; // said once until a packet comes
+    this.options.logger.warn(
+      {},
+      `${SUSPICIOUS_BYTES} bytes came and none of them made a packet; compare baud rate, framing and checksum with the sensor's.`,
+    );
+  }
+
+  private async sealDue(): Promise<void> {
+    if (this.batcher.lingerLeftMs() === 0) this.seal(this.batcher);
+    if (this.discards?.batcher.lingerLeftMs() === 0) this.seal(this.discards.batcher);
+    await this.handedOver();
+  }
+
+  /** The columns are free at once; that the sink has room again is waited for later. */
+  private seal(batcher: Batcher): void {
+    this.sealing.push(batcher.seal());
+  }
+
+  private async handedOver(): Promise<void> {
+    while (this.sealing.length > 0) await Promise.all(this.sealing.splice(0));
+  }
+
+  private lingerLeftMs(): number {
+    return Math.min(this.batcher.lingerLeftMs(), this.discards?.batcher.lingerLeftMs() ?? Infinity);
+  }
+
+  private takePacket(bytes: Uint8Array, start: number, end: number): boolean {
+    const { format, limits } = this.options;
+    const { samples, layout, counters } = this;
+    const { checksum, fieldsFrom } = format;
+    const bodyEnd = checksum ? end - checksum.sum.bytes : end;
+    if (
+      bodyEnd - start < fieldsFrom + layout.bytes ||
+      (checksum && !isRight(checksum, bytes, start, bodyEnd))
+    ) {
+      counters.malformed++;
+      return false;
+    }
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const timeUs = this.timeOf(view, start + fieldsFrom);
+    if (samples.count > 0 && Math.abs(timeUs - samples.baseTimeUs) > limits.spanUs) this.seal(this.batcher);
+    layout.store(view, start + fieldsFrom, samples, samples.append(timeUs));
+    if (this.batcher.recordAdded(samples.count * layout.bytes)) this.seal(this.batcher);
+    this.countTime(timeUs);
+    counters.records++;
+    this.bytesWithoutPacket = 0;
+    return true;
+  }
+
+  private timeOf(view: DataView, at: number): number {
+    const { time } = this.options.format;
+    if (!time || !this.deviceClock) return this.wall.timeOf(this.arrivalUs);
+    const ticks = this.layout.read(time.channel, view, at);
+    return this.wall.timeOf(this.deviceClock.timeOf(ticks, this.arrivalUs));
+  }
+
+  private countTime(timeUs: number): void {
+    if (timeUs < this.lastTimeUs) this.counters.timeReversals++;
+    this.lastTimeUs = timeUs;
+  }
+
+  private takeNoise(bytes: Uint8Array, start: number, end: number): void {
+    this.counters.noiseBytes = (this.counters.noiseBytes ?? 0) + end - start;
+    if (!this.discards) return;
+    const { lines, batcher } = this.discards;
+    const timeUs = this.wall.timeOf(this.arrivalUs);
+    if (lines.count > 0 && Math.abs(timeUs - lines.baseTimeUs) > this.options.limits.spanUs)
+      this.seal(batcher);
+    lines.append(timeUs, bytes, start, end - start);
+    if (batcher.recordAdded(lines.textBytes)) this.seal(batcher);
+  }
+}
+
+function isRight(
+  { sum, from, bigEndian }: NonNullable<PacketFormat['checksum']>,
+  bytes: Uint8Array,
+  start: number,
+  bodyEnd: number,
+): boolean {
+  if (start + from > bodyEnd) return false;
+  let said = 0;
+  for (let i = 0; i < sum.bytes; i++) {
+    const byte = bytes[bodyEnd + i];
+    said = bigEndian ? (said << 8) | byte : said | (byte << (8 * i));
+  }
+  return said >>> 0 === sum.of(bytes, start + from, bodyEnd);
+}

@@ -1,0 +1,142 @@
+import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
+import { Signal, type Clock } from '@fleetlog/shared/util';
+import type { SerialPort } from 'serialport';
+import { waitForNews, type LiveInput } from '../live-input.js';
+
+export interface SerialSettings {
+  /** `/dev/ttyUSB0`, or better a link below `/dev/serial/by-id`, which stays the same when the device is replugged. */
+  path: string;
+  /** Bits a second. */
+  baud: number;
+  dataBits: 7 | 8;
+  parity: 'none' | 'even' | 'odd';
+  stopBits: 1 | 2;
+  rtscts: boolean;
+}
+
+type Port = Awaited<ReturnType<typeof SerialPort.binding.open>>;
+
+const READ_BYTES = 64 * 1024;
+/** Bytes that wait here while the buffer has no room; then they wait in the kernel, which drops what is too much. */
+const WAITING_BYTES_MAX = 1024 * 1024;
+/**
+ * Bytes are given time to gather, since each read costs as much as a kilobyte; but no more than fits into the 4 KB that
+ * the kernel keeps.
+ */
+const GATHER_MS_MAX = 25;
+const GATHER_BYTES = 1500;
+const BITS_PER_BYTE = 10;
+const BUSY_BYTES = 2048;
+
+/** An open serial line, read in the background. */
+export class SerialInput implements LiveInput {
+  arrivalUs = 0;
+  /** Monotonic time at which the last bytes came. */
+  heardUs = -Infinity;
+  /** Why the line was lost, if it was. */
+  failure: FleetlogError | undefined;
+  private readonly waiting: { bytes: Uint8Array; arrivalUs: number }[] = [];
+  private waitingBytes = 0;
+  private readonly news = new Signal();
+  private readonly taken = new Signal();
+  private readonly closing = new AbortController();
+  private readonly reading: Promise<void>;
+
+  private constructor(
+    private readonly port: Port,
+    private readonly path: string,
+    private readonly gatherMs: number,
+    private readonly clock: Clock,
+  ) {
+    this.reading = this.pump();
+  }
+
+  /** Errors: FLEETLOG_SOURCE with a sentence that says what to do. */
+  static async open(settings: SerialSettings, clock: Clock): Promise<SerialInput> {
+    const { path, baud, ...framing } = settings;
+    let port: Port;
+    try {
+      // Loaded where it is needed: it takes memory.
+      const { SerialPort: library } = await import('serialport');
+      port = await library.binding.open({ path, baudRate: baud, ...framing, lock: true });
+    } catch (cause) {
+      throw openError(path, baud, cause);
+    }
+    const fullMs = (GATHER_BYTES * BITS_PER_BYTE * 1000) / baud;
+    return new SerialInput(port, path, Math.min(GATHER_MS_MAX, fullMs), clock);
+  }
+
+  get ended(): boolean {
+    return this.failure !== undefined && this.waiting.length === 0;
+  }
+
+  read(): Uint8Array | null {
+    const next = this.waiting.shift();
+    if (!next) return null;
+    this.waitingBytes -= next.bytes.length;
+    this.arrivalUs = next.arrivalUs;
+    this.taken.set();
+    return next.bytes;
+  }
+
+  async more(timeoutMs: number, signal: AbortSignal): Promise<void> {
+    if (this.waiting.length === 0 && !this.failure) {
+      await waitForNews(this.news, this.clock, timeoutMs, signal);
+    }
+  }
+
+  /** Sends bytes; resolves when the operating system has them. */
+  async write(bytes: Uint8Array): Promise<void> {
+    await this.port.write(Buffer.from(bytes));
+  }
+
+  async close(): Promise<void> {
+    this.closing.abort();
+    // A port whose device is gone may refuse even that.
+    if (this.port.isOpen) await this.port.close().catch(() => undefined);
+    await this.reading;
+  }
+
+  private async pump(): Promise<void> {
+    const { port, clock, closing } = this;
+    const buffer = Buffer.alloc(READ_BYTES);
+    try {
+      while (!closing.signal.aborted) {
+        const { bytesRead } = await port.read(buffer, 0, READ_BYTES);
+        const bytes = new Uint8Array(buffer.subarray(0, bytesRead));
+        this.heardUs = clock.monotonicUs();
+        this.waiting.push({ bytes, arrivalUs: this.heardUs });
+        this.waitingBytes += bytesRead;
+        this.news.set();
+        while (this.waitingBytes > WAITING_BYTES_MAX) await this.taken.wait(closing.signal);
+        if (bytesRead < BUSY_BYTES) await clock.sleep(this.gatherMs, closing.signal);
+      }
+    } catch (cause) {
+      if (closing.signal.aborted) return;
+      this.failure = new FleetlogError(
+        'FLEETLOG_SOURCE',
+        `The serial port ${this.path} was lost (${systemCode(cause) ?? (cause as Error).message}); it is opened again as soon as it is back.`,
+        { cause },
+      );
+      this.news.set();
+    }
+  }
+}
+
+function openError(path: string, baud: number, cause: unknown): FleetlogError {
+  const text = (cause as Error).message;
+  const sentence = (): string => {
+    if (/no such file|ENOENT/i.test(text)) {
+      return `There is no serial port ${path}; plug the device in, or look for its name with ls -l /dev/serial/by-id.`;
+    }
+    if (/permission denied|EACCES/i.test(text)) {
+      return `This user may not open ${path}; add it to the group that owns the port (sudo usermod -aG dialout USER), then log in again.`;
+    }
+    if (/lock|temporarily unavailable|resource busy|EBUSY/i.test(text)) {
+      return `Another program uses ${path}; stop that one (find it with fuser ${path}).`;
+    }
+    if (/baud/i.test(text)) return `${path} can't do ${baud} baud; take a rate that adapter and sensor know.`;
+    return `${path} can't be opened as a serial port: ${text.replace(/^Error:? */, '')}.`;
+  };
+  return new FleetlogError('FLEETLOG_SOURCE', sentence(), { cause });
+}
