@@ -1,10 +1,11 @@
 import { dirname, resolve } from 'node:path';
-import { Type } from 'typebox';
+import { Type, type Static } from 'typebox';
 import { isGatewayId, isStreamName } from '@fleetlog/shared/batch';
 import { Bytes, byteCount, checkConfig, Duration, durationMs, readYaml } from '@fleetlog/shared/config';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { logLevels, type LogLevel } from '@fleetlog/shared/log';
 import { EVENTS_STREAM } from './events/events.js';
+import { writeBuffersInLimitMin, type SpaceLimits } from './buffer/space/limits.js';
 import { StreamConfig } from './sources/config.js';
 import type { BacklogOrder } from './uplink/schedule.js';
 
@@ -57,6 +58,12 @@ const UplinkSchema = Type.Object(
 
 const BufferSchema = Type.Object(
   {
+    limit: Bytes(
+      'Files of the buffer together; above it the oldest of the lowest priority is given up',
+      '4GiB',
+    ),
+    minFree: Bytes('Free space of the disk that is left to others', '256MiB'),
+    ballast: Bytes('A file to be deleted when the disk is full, so that the buffer can make room', '8MiB'),
     commitInterval: Duration('Longest wait of a batch for others to share its sync barrier', '250ms'),
     commitSize: Bytes('Waiting batches that are made durable at once', '4MiB'),
     queueSize: Bytes('Batches not yet durable at which sources have to wait', '16MiB'),
@@ -100,7 +107,13 @@ export interface GatewayConfig {
     bytesPerSecond: number;
     backlog: { order: BacklogOrder; share: number; bytesPerSecond: number };
   };
-  buffer: { commitIntervalMs: number; commitBytes: number; queueBytes: number; writeBufferBytes: number };
+  buffer: {
+    space: SpaceLimits;
+    commitIntervalMs: number;
+    commitBytes: number;
+    queueBytes: number;
+    writeBufferBytes: number;
+  };
   streams: Record<string, StreamConfig>;
 }
 
@@ -161,6 +174,7 @@ export function checkGatewayConfig(value: unknown, source: string): GatewayConfi
       },
     },
     buffer: {
+      space: spaceLimits(buffer, source),
       commitIntervalMs: durationMs(buffer.commitInterval),
       commitBytes: byteCount(buffer.commitSize),
       queueBytes: byteCount(buffer.queueSize),
@@ -173,6 +187,16 @@ export function checkGatewayConfig(value: unknown, source: string): GatewayConfi
       ),
     },
     streams: checkStreams(raw.streams, base, source),
+  };
+}
+
+function spaceLimits(buffer: Static<typeof BufferSchema>, source: string): SpaceLimits {
+  const least = writeBuffersInLimitMin * byteCount(buffer.writeBuffer);
+  const text = `${writeBuffersInLimitMin} times "buffer.writeBuffer" (${Math.ceil(least / 2 ** 20)}MiB)`;
+  return {
+    bytes: atLeast(byteCount(buffer.limit), least, 'buffer.limit', text, source),
+    freeBytesMin: byteCount(buffer.minFree),
+    ballastBytes: byteCount(buffer.ballast),
   };
 }
 

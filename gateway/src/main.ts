@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { productVersion } from '@fleetlog/shared/cli';
+import { durationMs } from '@fleetlog/shared/config';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
 import type { Clock } from '@fleetlog/shared/util';
@@ -7,6 +8,9 @@ import { systemClockFacts } from './buffer/clock-facts.js';
 import type { BufferedStream, GatewayBuffer } from './buffer/buffer.js';
 import { inspectBuffer } from './buffer/inspect.js';
 import { openBuffer } from './buffer/rocksdb-buffer.js';
+import { diskOf } from './buffer/space/disk.js';
+import { eventsPolicy, forgottenStreamPolicy, type StreamPolicy } from './buffer/space/limits.js';
+import { FillRate } from './buffer/space/report.js';
 import type { GatewayConfig } from './config.js';
 import { controlSocketPath } from './control/protocol.js';
 import { serveControl } from './control/server.js';
@@ -60,10 +64,27 @@ export function openGatewayBuffer(
     gateway: config.gateway,
     path: bufferFolder(config),
     ...config.buffer,
+    space: {
+      limits: config.buffer.space,
+      policyOf: (stream) => streamPolicy(config, stream),
+      disk: diskOf(config.data),
+    },
     clock,
     clockFacts: systemClockFacts(clock),
     logger,
   });
+}
+
+/** A stream that the configuration doesn't name any more goes before all others; the gateway's own never. */
+function streamPolicy({ streams }: GatewayConfig, stream: string): StreamPolicy {
+  if (stream === EVENTS_STREAM) return eventsPolicy;
+  if (!Object.hasOwn(streams, stream)) return forgottenStreamPolicy;
+  const { priority, whenFull, maxAge, source } = streams[stream];
+  return {
+    priority,
+    whenFull: whenFull ?? (source === 'file' ? 'wait' : 'drop'),
+    maxAgeMs: maxAge === undefined ? undefined : durationMs(maxAge),
+  };
 }
 
 export const bufferFolder = (config: GatewayConfig): string => join(config.data, 'buffer');
@@ -89,6 +110,7 @@ export async function runGateway(config: GatewayConfig, options: RunOptions): Pr
   await using buffer = await openGatewayBuffer(config, clock, logger);
   const events = new EventStream({ sink: buffer, clock, logger });
   events.note('gateway.started', { version: productVersion, epoch: buffer.epoch });
+  const fillRate = new FillRate(buffer, clock);
   const uplink = new Uplink(
     { gateway: config.gateway, ...config.uplink, version: productVersion },
     { buffer, connect: connectMqtt, clock, random: Math.random, logger },
@@ -96,7 +118,8 @@ export async function runGateway(config: GatewayConfig, options: RunOptions): Pr
   await using control = await serveControl(
     controlSocketPath(config.data),
     {
-      status: () => describeGateway(config, buffer, { uplink: uplink.state, sources }),
+      status: () =>
+        describeGateway(config, buffer, { uplink: uplink.state, sources, space: fillRate.report() }),
       buffer: () => inspectBuffer(buffer),
     },
     logger,
@@ -108,7 +131,10 @@ export async function runGateway(config: GatewayConfig, options: RunOptions): Pr
   const stopSources = AbortSignal.any([signal, stop.signal]);
   const stopUplink = new AbortController();
   const uplinkDone = uplink.run(stopUplink.signal);
-  const reporting = report(options, progress, stopUplink.signal);
+  const reporting = Promise.all([
+    report(options, progress, stopUplink.signal),
+    fillRate.run(stopUplink.signal),
+  ]);
   const work = async (): Promise<void> => {
     const grace = new AbortController();
     await Promise.race([

@@ -69,7 +69,7 @@ async function benchFile(text: Uint8Array): Promise<number[]> {
     for (let round = 0; round < ROUNDS; round++) {
       const source = createSource(
         'can0',
-        { source: 'file', format: 'candump', path, batch },
+        { source: 'file', format: 'candump', path, priority: 5, batch },
         { clock: systemClock, logger: silentLogger },
       );
       const start = performance.now();

@@ -246,7 +246,7 @@ orderedStoreContract('RocksDB with a tiny write buffer and blob files', (path) =
     path,
     purpose: 'test folder',
     writeBufferBytes: 64 * 1024,
-    blobBytesMin: 1024,
+    blobs: { bytesMin: 1024, fileBytes: 256 * 1024 * 1024 },
     openFilesMax: 16,
   }),
 );

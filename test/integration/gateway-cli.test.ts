@@ -139,7 +139,10 @@ describe('fleetlog-gateway', () => {
     assert.equal(report.uplink?.connected, true);
     assert.equal(report.streams[0].source?.records, 5000);
     const table = await command('status', '--config', config);
-    assert.match(table.stdout, /truck-17, running.*\n.*connected.*\n.*\ncan0 +can +/);
+    assert.match(
+      table.stdout,
+      /truck-17, running.*\n.*connected.*\nbuffer .* of 4,295 MB.*\n.*\ncan0 +can +/,
+    );
 
     const inspected = await command('buffer', 'inspect', '--config', config, '--json', '--stream', 'can0');
     const [stream] = JSON.parse(inspected.stdout) as StreamReport[];

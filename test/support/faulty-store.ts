@@ -45,6 +45,10 @@ export class FaultyStore implements OrderedStore {
     return this.store.diskBytes();
   }
 
+  compact(options?: { rewriteShare?: number }): Promise<void> {
+    return this.store.compact(options);
+  }
+
   close(): Promise<void> {
     return this.store.close();
   }

@@ -15,6 +15,7 @@ const stream = (name: string, first: number, durableNext: number): BufferedStrea
   recordsPut: 0,
   bytesPut: 0,
   refused: 0,
+  givenUp: { batches: 0, records: 0, bytes: 0 },
 });
 const both = { live: true, backlog: true };
 const still = (): number => 0;

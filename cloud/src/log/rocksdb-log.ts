@@ -39,7 +39,7 @@ export async function openLog({ path, writeBufferBytes, ...options }: LogFolderO
     path,
     purpose: 'data folder',
     writeBufferBytes: writeBufferBytes ?? 32 * 1024 * 1024,
-    blobBytesMin,
+    blobs: { bytesMin: blobBytesMin, fileBytes: 256 * 1024 * 1024 },
     openFilesMax,
   });
   try {

@@ -1,8 +1,9 @@
 import type { RangeSet } from '@fleetlog/shared/util';
 import type { StreamKind } from '@fleetlog/shared/batch';
 import type { BatchSink } from '../sources/source.js';
+import type { SpaceState } from './space/keeper.js';
 
-/** A batch in the buffer, numbered, as it goes over the wire. */
+/** A batch in the buffer, numbered, as it goes over the wire; or a gap record, for `sequence … lastSequence`. */
 export interface BufferedBatch {
   stream: string;
   sequence: number;
@@ -20,7 +21,7 @@ export interface BufferedStream {
   durableNext: number;
   /** Sequence that the next batch will get. */
   next: number;
-  /** Batches held, durable or not yet; those that were acknowledged out of order are gone. */
+  /** Batches and gap records held, durable or not yet; those that were acknowledged out of order are gone. */
   batches: number;
   /** Records in the batches held. */
   records: number;
@@ -31,6 +32,15 @@ export interface BufferedStream {
   bytesPut: number;
   /** Batches that the cloud refused for good; kept aside, not sent again. */
   refused: number;
+  /** What was given up since the epoch began, each with a gap record: for want of space, or too old. */
+  givenUp: GivenUp;
+}
+
+/** Batches of a stream that were given up at one time. */
+export interface GivenUp {
+  batches: number;
+  records: number;
+  bytes: number;
 }
 
 /** The gateway's durable queue of batches, from source to acknowledgement. */
@@ -38,6 +48,8 @@ export interface GatewayBuffer extends BatchSink, AsyncDisposable {
   /** One life of this folder. */
   readonly epoch: string;
   streams(): BufferedStream[];
+  /** How much of its space it takes; undefined where it has no limits. */
+  readonly spaceState: SpaceState | undefined;
   /** Where the stream's source goes on behind the last batch that was put; undefined at its first start. */
   position(stream: string): Promise<Uint8Array | undefined>;
   /** Durable batches from `sequence` on, ascending, at most `limit`; skips what is acknowledged. */

@@ -6,11 +6,13 @@ import { integerPart, joinKey, prefixRange, textPart } from '@fleetlog/shared/st
  *
  *   l                     this folder's life: epoch and gateway
  *   m stream              what is known of a stream (`StreamState`)
- *   b stream sequence     a batch, see `entry.ts`
+ *   g stream              its gap records that wait (`GapSpans`)
+ *   b stream sequence     a batch, or a gap record at its first sequence, see `entry.ts`
  *   r stream sequence     a batch that the cloud refused, with the reason
  */
 const life = 'l';
 const meta = textPart('m');
+const gaps = textPart('g');
 const batch = textPart('b');
 const refused = textPart('r');
 
@@ -18,6 +20,7 @@ export const keys = {
   life: () => textPart(life),
   meta: (stream: string) => joinKey(meta, textPart(stream)),
   allMeta: () => prefixRange(meta),
+  gaps: (stream: string) => joinKey(gaps, textPart(stream)),
   batch: (stream: string, sequence: number) => joinKey(batch, textPart(stream), integerPart(sequence)),
   refused: (stream: string, sequence: number) => joinKey(refused, textPart(stream), integerPart(sequence)),
 };

@@ -1,14 +1,21 @@
-import { encodeBatch, isLifeId } from '@fleetlog/shared/batch';
-import { FleetlogError, isFleetlogError } from '@fleetlog/shared/errors';
+import { FleetlogError } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
 import { openRocksDb, type OrderedStore, type StoreOperation } from '@fleetlog/shared/store';
-import { newEpoch, RangeSet, Signal, type Clock } from '@fleetlog/shared/util';
+import { RangeSet, Signal, type Clock } from '@fleetlog/shared/util';
 import type { SealedBatch } from '../sources/source.js';
-import type { BufferedBatch, BufferedStream, GatewayBuffer } from './buffer.js';
+import { BatchStamp } from './batch-stamp.js';
+import type { BufferedBatch, BufferedStream, GatewayBuffer, GivenUp } from './buffer.js';
 import type { ClockFacts } from './clock-facts.js';
 import { decodeEntry, encodeEntry } from './entry.js';
 import { GroupCommit, type Companions, type GroupCommitLimits } from './group-commit.js';
+import { GapSpans, type GapSpan } from './gap-spans.js';
 import { keys } from './keys.js';
+import { readLife } from './life.js';
+import type { Disk } from './space/disk.js';
+import { SpaceKeeper, type SpaceState } from './space/keeper.js';
+import type { SpaceLimits, StreamPolicy } from './space/limits.js';
+import { spaceTargetOf } from './space/target-of.js';
+import { StoredBatches } from './stored-batches.js';
 import { StreamState, type Totals } from './stream-state.js';
 
 export interface BufferOptions extends GroupCommitLimits {
@@ -17,6 +24,8 @@ export interface BufferOptions extends GroupCommitLimits {
   path: string;
   /** Memory for batches before they go to a table file; large saves disk writes where the cloud keeps up. */
   writeBufferBytes: number;
+  /** Limits of the space that it takes, and what each stream is worth; without it there are none. */
+  space?: { limits: SpaceLimits; policyOf(stream: string): StreamPolicy; disk: Disk } | undefined;
   clock: Clock;
   clockFacts: ClockFacts;
   logger: Logger;
@@ -30,9 +39,20 @@ export async function openBuffer(options: BufferOptions): Promise<GatewayBuffer>
     writeBufferBytes: options.writeBufferBytes,
     openFilesMax: 32,
     blockCache: false,
+    blobs: { bytesMin: blobBytesMin, fileBytes: blobFileBytes(options.space?.limits.bytes) },
   });
   return openBufferOn(store, options);
 }
+
+/** Smaller ones cost less in the table, which compaction writes again and again, than as a part of a blob file. */
+const blobBytesMin = 512;
+const blobFilesMax = 1000;
+
+/**
+ * A write buffer becomes files in the order of keys: small ones hold a single stream mostly, and go as a whole when
+ * that stream's oldest are given up. Their number is limited.
+ */
+const blobFileBytes = (limitBytes = 0): number => Math.max(1024 * 1024, Math.ceil(limitBytes / blobFilesMax));
 
 /** As `openBuffer`, on a store that is open; the buffer closes it. */
 export async function openBufferOn(store: OrderedStore, options: BufferOptions): Promise<GatewayBuffer> {
@@ -41,7 +61,10 @@ export async function openBufferOn(store: OrderedStore, options: BufferOptions):
     const states = new Map<string, StreamState>();
     for await (const { key, value } of store.entries(keys.allMeta())) {
       const stream = Buffer.from(key).subarray(2, -1).toString('latin1');
-      states.set(stream, StreamState.decode(stream, value));
+      const state = StreamState.decode(stream, value);
+      const gaps = await store.get(keys.gaps(stream));
+      if (gaps) state.gaps = GapSpans.from(JSON.parse(Buffer.from(gaps).toString()) as GapSpan[]);
+      states.set(stream, state);
     }
     return new RocksDbBuffer(store, epoch, states, options);
   } catch (error) {
@@ -50,35 +73,15 @@ export async function openBufferOn(store: OrderedStore, options: BufferOptions):
   }
 }
 
-/** The epoch of this folder; a new one, durable before it is used, where the folder is new. */
-async function readLife(store: OrderedStore, { gateway, path }: BufferOptions): Promise<string> {
-  const stored = await store.get(keys.life());
-  if (!stored) {
-    const epoch = newEpoch();
-    const value = Buffer.from(JSON.stringify({ version: 1, epoch, gateway }));
-    await store.write([{ type: 'put', key: keys.life(), value }]);
-    await store.sync();
-    return epoch;
-  }
-  const life = JSON.parse(Buffer.from(stored).toString()) as Record<string, unknown>;
-  if (life.version !== 1 || !isLifeId(life.epoch)) {
-    throw new FleetlogError(
-      'FLEETLOG_CONFIG',
-      `The buffer folder ${path} was written by another version of Fleetlog; update this one, or move the folder aside.`,
-    );
-  }
-  if (life.gateway !== gateway) {
-    throw new FleetlogError(
-      'FLEETLOG_CONFIG',
-      `The buffer folder ${path} belongs to the gateway "${String(life.gateway)}", not to "${gateway}"; ` +
-        'choose another folder with "data", or that id with "gateway".',
-    );
-  }
-  return life.epoch;
-}
+const nothing: Totals = { bytes: 0, records: 0 };
+/** Totals of ranges don't go through gap records. */
+const noEntry = { bytesBefore: 0, recordsBefore: 0, records: 0 };
 
 class RocksDbBuffer implements GatewayBuffer {
   private readonly commits: GroupCommit;
+  private readonly stored: StoredBatches;
+  private readonly stamp: BatchStamp;
+  private readonly space: SpaceKeeper | undefined;
   private readonly durable = new Signal();
   /** Acknowledgements and refusals run one after the other. */
   private turn: Promise<unknown> = Promise.resolve();
@@ -91,7 +94,18 @@ class RocksDbBuffer implements GatewayBuffer {
     private readonly options: BufferOptions,
   ) {
     const { clock, logger } = options;
+    this.stored = new StoredBatches(store);
     this.commits = new GroupCommit(store, options, () => this.takeChanges(), clock, logger);
+    this.stamp = new BatchStamp(options.gateway, epoch, clock, options.clockFacts);
+    const target = spaceTargetOf(states, store, this.stored, {
+      giveUp: (stream, range, why) => this.giveUp(stream, range, why),
+      flush: () => this.flush(),
+    });
+    this.space = options.space && new SpaceKeeper(target, { ...options, ...options.space });
+  }
+
+  get spaceState(): SpaceState | undefined {
+    return this.space?.state();
   }
 
   streams(): BufferedStream[] {
@@ -106,36 +120,41 @@ class RocksDbBuffer implements GatewayBuffer {
     this.checkOpen();
     const { payload, origin, position } = batch;
     const state = this.stateFor(stream, payload.kind);
-    const bytes = encodeBatch(
-      {
-        gateway: this.options.gateway,
-        epoch: this.epoch,
-        boot: this.options.clockFacts.boot,
-        stream,
-        kind: payload.kind,
-        sequence: state.next,
-        lastSequence: state.next,
-        firstTimeUs: payload.firstTimeUs,
-        lastTimeUs: payload.lastTimeUs,
-        recordCount: payload.recordCount,
-        storeTimeUs: this.options.clock.nowUs(),
-        clock: this.options.clockFacts.read(),
-        origin,
-        codec: payload.codec,
-        rawBytes: payload.rawBytes,
-      },
-      payload.payload,
-    );
+    const { recordCount } = payload;
+    const admission = this.space && (await this.space.admit(stream, payload.payload.length));
+    if (admission) {
+      this.checkOpen();
+      const { next: sequence } = state;
+      if (position) state.position = position;
+      state.next++;
+      const { firstTimeUs, lastTimeUs } = payload;
+      const span = {
+        first: sequence,
+        last: sequence,
+        ...admission,
+        records: recordCount,
+        firstTimeUs,
+        lastTimeUs,
+      };
+      this.addGap(state, span, { batches: 1, records: recordCount, bytes: payload.payload.length });
+      return;
+    }
+    const bytes = this.stamp.encode(state, {
+      sequence: state.next,
+      lastSequence: state.next,
+      origin,
+      ...payload,
+    });
     const value = encodeEntry({
       bytesBefore: state.put.bytes,
       recordsBefore: state.put.records,
-      records: payload.recordCount,
+      records: recordCount,
       batch: bytes,
     });
     const key = keys.batch(stream, state.next);
     state.next++;
     state.put.bytes += bytes.length;
-    state.put.records += payload.recordCount;
+    state.put.records += recordCount;
     if (position) state.position = position;
     state.dirty = true;
     this.commits.enqueue({ type: 'put', key, value }, value.length);
@@ -149,12 +168,19 @@ class RocksDbBuffer implements GatewayBuffer {
       this.checkOpen();
       const sequences = state.unsent(from, limit);
       if (sequences.length === 0) break;
-      for (const [i, value] of (await this.values(stream, sequences)).entries()) {
-        const s = sequences[i];
-        if (value) batches.push({ stream, sequence: s, lastSequence: s, bytes: decodeEntry(value).batch });
-        else if (!state.done.has(s)) this.reportUnreadable(stream, s);
+      const gaps = sequences.map((s) => state.gaps.at(s));
+      if (gaps.some((gap) => gap && !state.gaps.isStored(gap))) {
+        await this.durable.wait();
+        continue;
       }
-      from = sequences[sequences.length - 1] + 1;
+      for (const gap of gaps) if (gap) state.gaps.markSent(gap);
+      for (const [i, value] of (await this.stored.values(stream, sequences)).entries()) {
+        const s = sequences[i];
+        const lastSequence = gaps[i]?.last ?? s;
+        if (value) batches.push({ stream, sequence: s, lastSequence, bytes: decodeEntry(value).batch });
+        else if (!state.done.has(s) && !state.gaps.at(s)) this.reportUnreadable(stream, s);
+      }
+      from = (gaps.at(-1)?.last ?? sequences[sequences.length - 1]) + 1;
     }
     return batches;
   }
@@ -163,6 +189,7 @@ class RocksDbBuffer implements GatewayBuffer {
     return this.inTurn(async () => {
       const state = this.states.get(stream);
       if (!state) return;
+      for (const gap of state.newlyHeldGaps(held)) this.forgetGap(state, gap);
       for (const [first, last] of state.newlyHeld(held)) {
         this.forget(state, first, last, await this.totals(stream, first, last));
       }
@@ -173,8 +200,9 @@ class RocksDbBuffer implements GatewayBuffer {
     return this.inTurn(async () => {
       const state = this.states.get(stream);
       if (!state || sequence >= state.durableNext || state.done.has(sequence)) return;
-      const totals = await this.totals(stream, sequence, sequence);
-      const [stored] = await this.values(stream, [sequence]);
+      const gap = state.gaps.at(sequence);
+      const totals = gap ? nothing : await this.totals(stream, sequence, sequence);
+      const [stored] = await this.stored.values(stream, [sequence]);
       const value = Buffer.from(
         JSON.stringify({
           reason,
@@ -184,7 +212,8 @@ class RocksDbBuffer implements GatewayBuffer {
       );
       // Both or neither: from here to the end nothing waits, so one commit takes all of it.
       state.refused++;
-      this.forget(state, sequence, sequence, totals);
+      if (gap) this.forgetGap(state, gap);
+      else this.forget(state, sequence, sequence, totals);
       this.commits.enqueue({ type: 'put', key: keys.refused(stream, sequence), value }, value.length);
     });
   }
@@ -202,12 +231,14 @@ class RocksDbBuffer implements GatewayBuffer {
   }
 
   private async close(): Promise<void> {
+    await this.space?.close();
     await this.turn;
     try {
       await this.commits.close();
     } catch (error) {
       this.options.logger.error({ error: String(error) }, "The last batches weren't made durable.");
     } finally {
+      this.durable.set();
       await this.store.close();
     }
   }
@@ -232,15 +263,58 @@ class RocksDbBuffer implements GatewayBuffer {
     return state;
   }
 
-  /** Bytes and records of the stored batches `first … last`. */
   private async totals(stream: string, first: number, last: number): Promise<Totals> {
-    const values = await this.values(stream, [first, last]);
-    const [low, high] = values.map((value) => value && decodeEntry(value));
-    if (!low || !high) return { bytes: 0, records: 0 }; // damaged: the totals stay as they were
-    return {
-      bytes: high.bytesBefore + high.batch.length - low.bytesBefore,
-      records: high.recordsBefore + high.records - low.recordsBefore,
-    };
+    return (await this.stored.range(stream, first, last)) ?? nothing; // damaged: the totals stay as they were
+  }
+
+  private forgetGap(state: StreamState, gap: GapSpan): void {
+    state.gaps.remove(gap);
+    state.gapsDirty = true;
+    this.forget(state, gap.first, gap.last, nothing);
+  }
+
+  private addGap(state: StreamState, span: GapSpan, given: GivenUp): void {
+    state.gaps.add(span);
+    state.givenUp.batches += given.batches;
+    state.givenUp.records += Math.max(0, given.records);
+    state.givenUp.bytes += given.bytes;
+    state.dirty = state.gapsDirty = true;
+    this.commits.touch();
+  }
+
+  /** As `SpaceTarget` says it. */
+  private giveUp(
+    stream: string,
+    [first, last]: [number, number],
+    why: Pick<GapSpan, 'cause' | 'detail'>,
+  ): Promise<GivenUp | undefined> {
+    return this.inTurn(async () => {
+      const state = this.states.get(stream);
+      const range = await this.stored.range(stream, first, last);
+      const run = state?.oldestRun();
+      if (!state || !run || first < run[0] || last > run[1]) return undefined;
+      const batches = last - first + 1;
+      // Where an end is damaged nobody knows what is between; the totals of the stream stay as they were.
+      const { bytes, records, lowHeader, highHeader } = range ?? { bytes: 0, records: -1 };
+      state.removed.bytes += bytes;
+      state.removed.records += Math.max(0, records);
+      state.toRemove.add(first, last);
+      const known = lowHeader ?? highHeader;
+      const nowUs = this.options.clock.nowUs();
+      const times = [lowHeader ?? known, highHeader ?? known].flatMap((header) =>
+        header ? [header.firstTimeUs, header.lastTimeUs] : [nowUs],
+      );
+      const span = {
+        first,
+        last,
+        ...why,
+        records,
+        firstTimeUs: Math.min(...times),
+        lastTimeUs: Math.max(...times),
+      };
+      this.addGap(state, span, { batches, records, bytes });
+      return { batches, records, bytes };
+    });
   }
 
   /** Marks `first … last` as done, to be removed with the next commit. */
@@ -251,12 +325,13 @@ class RocksDbBuffer implements GatewayBuffer {
     state.toRemove.add(first, last);
     state.dirty = true;
     this.commits.touch();
+    this.space?.release();
   }
 
   /** What goes into the same write as the batches queued: each changed stream's record, and what is removed. */
   private takeChanges(): Companions {
     const operations: StoreOperation[] = [];
-    const durableAfter: [StreamState, number][] = [];
+    const durableAfter: { state: StreamState; next: number; gaps: GapSpan[] }[] = [];
     for (const state of this.states.values()) {
       if (!state.dirty) continue;
       for (const [first, last] of state.toRemove) {
@@ -267,36 +342,38 @@ class RocksDbBuffer implements GatewayBuffer {
           lt: keys.batch(stream, last + 1),
         });
       }
+      const { spans: gaps, vacated } = state.gaps.takeChanges();
+      for (const s of vacated) operations.push({ type: 'delete', key: keys.batch(state.stream, s) });
+      for (const gap of gaps) {
+        const value = encodeEntry({ ...noEntry, batch: this.stamp.gap(state, gap) });
+        operations.push({ type: 'put', key: keys.batch(state.stream, gap.first), value });
+      }
+      if (state.gapsDirty) {
+        const value = Buffer.from(JSON.stringify(state.gaps));
+        operations.push({ type: 'put', key: keys.gaps(state.stream), value });
+      }
       operations.push({ type: 'put', key: keys.meta(state.stream), value: state.encode() });
-      durableAfter.push([state, state.next]);
+      durableAfter.push({ state, next: state.next, gaps });
       state.toRemove = new RangeSet();
-      state.dirty = false;
+      state.dirty = state.gapsDirty = false;
     }
     return {
       operations,
       durable: () => {
-        for (const [state, next] of durableAfter) state.durableNext = next;
+        for (const { state, next, gaps } of durableAfter) {
+          state.durableNext = next;
+          state.gaps.stored(gaps);
+        }
         this.durable.set();
       },
     };
   }
 
-  private inTurn(work: () => Promise<void>): Promise<void> {
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
     this.checkOpen();
     const done = this.turn.then(work);
     this.turn = done.catch(() => undefined);
     return done;
-  }
-
-  /** Stored values; undefined for those that are damaged, so that one bad block doesn't hold up all the others. */
-  private async values(stream: string, sequences: number[]): Promise<(Uint8Array | undefined)[]> {
-    const wanted = sequences.map((sequence) => keys.batch(stream, sequence));
-    try {
-      return await this.store.getMany(wanted);
-    } catch (error) {
-      if (!isFleetlogError(error, 'FLEETLOG_STORE')) throw error;
-      return Promise.all(wanted.map((key) => this.store.get(key).catch(() => undefined)));
-    }
   }
 
   private reportUnreadable(stream: string, sequence: number): void {

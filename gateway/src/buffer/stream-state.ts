@@ -1,7 +1,8 @@
 import type { StreamKind } from '@fleetlog/shared/batch';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { RangeSet } from '@fleetlog/shared/util';
-import type { BufferedStream } from './buffer.js';
+import type { BufferedStream, GivenUp } from './buffer.js';
+import { GapSpans, type GapSpan } from './gap-spans.js';
 
 /** Bytes and records. */
 export interface Totals {
@@ -9,7 +10,10 @@ export interface Totals {
   records: number;
 }
 
-/** What the buffer knows of one stream; all but `durableNext` and `toRemove` is stored in its meta record. */
+/**
+ * What the buffer knows of one stream. All but `durableNext`, `toRemove` and `gaps` is stored in its meta record; the
+ * gaps have one of their own, since they change seldom.
+ */
 export class StreamState {
   next = 0;
   durableNext = 0;
@@ -17,11 +21,16 @@ export class StreamState {
   /** Put since the epoch began, and of these removed. */
   readonly put: Totals = { bytes: 0, records: 0 };
   readonly removed: Totals = { bytes: 0, records: 0 };
+  readonly givenUp: GivenUp = { batches: 0, records: 0, bytes: 0 };
   position: Uint8Array | undefined;
   /** Acknowledged or refused: not to be sent again. */
   done = new RangeSet();
   /** Acknowledged, and still on disk. */
   toRemove = new RangeSet();
+  /** Gap records that the cloud doesn't hold yet. */
+  gaps = new GapSpans();
+  /** `gaps` changed since they were last written. */
+  gapsDirty = false;
   /** Changed since its meta record was last written. */
   dirty = false;
 
@@ -35,26 +44,68 @@ export class StreamState {
     return 0;
   }
 
-  /** Durable sequences from `sequence` on that are to be sent, ascending, at most `limit`. */
+  /** Bytes of the batches held. */
+  get heldBytes(): number {
+    return this.put.bytes - this.removed.bytes;
+  }
+
+  /** Batches held, gap records included. */
+  get heldBatches(): number {
+    return this.next - this.done.size - this.gaps.covered(this.done) + this.gaps.count;
+  }
+
+  /** Durable sequences from `sequence` on that are to be sent, ascending, at most `limit`; of a gap its first. */
   unsent(sequence: number, limit: number): number[] {
     const found: number[] = [];
     if (sequence >= this.durableNext) return found;
     for (const [first, last] of this.done.holes(sequence, this.durableNext - 1)) {
       for (let s = first; s <= last; s++) {
+        const gap = this.gaps.at(s);
+        if (gap && gap.first < s) {
+          s = gap.last;
+          continue;
+        }
         if (found.length === limit) return found;
         found.push(s);
+        if (gap) s = gap.last;
       }
     }
     return found;
   }
 
-  /** The parts of `held` that are durable here and not done yet. */
+  /** The first run of batches that are durable and neither done nor given up. */
+  oldestRun(): [number, number] | undefined {
+    for (const run of this.done.holes(0, this.durableNext - 1)) {
+      for (const part of this.withoutGaps(run)) return part;
+    }
+    return undefined;
+  }
+
+  /** Gap records that `held` covers wholly. One that it covers in part counts as not held: it is sent as a whole. */
+  newlyHeldGaps(held: RangeSet): GapSpan[] {
+    return [...this.gaps].filter((gap) => gap.last < this.durableNext && held.covers(gap.first, gap.last));
+  }
+
+  /** The batches of `held` that are durable here and neither done nor given up, as ranges. */
   newlyHeld(held: RangeSet): [number, number][] {
     const found: [number, number][] = [];
     for (const [first, last] of held) {
-      found.push(...this.done.holes(first, Math.min(last, this.durableNext - 1)));
+      for (const run of this.done.holes(first, Math.min(last, this.durableNext - 1))) {
+        found.push(...this.withoutGaps(run));
+      }
     }
     return found;
+  }
+
+  private *withoutGaps([first, last]: [number, number]): Generator<[number, number]> {
+    let at = first;
+    for (const gap of this.gaps) {
+      if (gap.last < at) continue;
+      if (gap.first > last) break;
+      if (gap.first > at) yield [at, gap.first - 1];
+      at = gap.last + 1;
+    }
+    if (at <= last) yield [at, last];
   }
 
   describe(): BufferedStream {
@@ -64,23 +115,25 @@ export class StreamState {
       first: this.first,
       durableNext: this.durableNext,
       next: this.next,
-      batches: this.next - this.done.size,
+      batches: this.heldBatches,
       records: this.put.records - this.removed.records,
-      bytes: this.put.bytes - this.removed.bytes,
+      bytes: this.heldBytes,
       recordsPut: this.put.records,
       bytesPut: this.put.bytes,
       refused: this.refused,
+      givenUp: { ...this.givenUp },
     };
   }
 
   encode(): Uint8Array {
-    const { kind, next, refused, put, removed, position, done } = this;
+    const { kind, next, refused, put, removed, givenUp, position, done } = this;
     const text = JSON.stringify({
       kind,
       next,
       refused,
       put,
       removed,
+      givenUp,
       done: done.toFlat(),
       ...(position && { position: Buffer.from(position).toString('base64') }),
     });
@@ -96,6 +149,7 @@ export class StreamState {
         refused: number;
         put: Totals;
         removed: Totals;
+        givenUp?: GivenUp;
         done: number[];
         position?: string;
       };
@@ -104,6 +158,7 @@ export class StreamState {
       state.refused = stored.refused;
       Object.assign(state.put, stored.put);
       Object.assign(state.removed, stored.removed);
+      Object.assign(state.givenUp, stored.givenUp);
       state.done = RangeSet.fromFlat(stored.done);
       if (stored.position !== undefined) state.position = Buffer.from(stored.position, 'base64');
       return state;

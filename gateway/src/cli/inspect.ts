@@ -5,6 +5,7 @@ import { createLogger } from '@fleetlog/shared/log';
 import { systemClock } from '@fleetlog/shared/util';
 import type { GatewayBuffer } from '../buffer/buffer.js';
 import { inspectBuffer, type StreamReport } from '../buffer/inspect.js';
+import type { SpaceReport } from '../buffer/space/report.js';
 import type { GatewayConfig } from '../config.js';
 import { askGateway } from '../control/client.js';
 import { controlSocketPath, type ControlRequest } from '../control/protocol.js';
@@ -21,7 +22,7 @@ export async function printStatus(
     describeGateway(config, buffer),
   )) as GatewayReport;
   if (json) return print(JSON.stringify(report));
-  const { gateway, running, pid, uplink, streams } = report;
+  const { gateway, running, pid, uplink, space, streams } = report;
   print(
     `gateway  ${gateway}, ${running ? `running (process ${pid})` : 'not running'}, epoch ${report.epoch}`,
   );
@@ -29,21 +30,52 @@ export async function printStatus(
     const link = uplink.connected ? 'connected' : `not connected: ${uplink.trouble}`;
     print(`uplink   ${uplink.url}, ${link}, ${uplink.inFlightBatches} batches on their way`);
   }
+  if (space) print(`buffer   ${spaceLine(space)}`);
   print(
     table(
-      ['stream', 'kind', 'source', 'records', 'malformed', 'waiting', 'bytes', 'refused'],
+      [
+        'stream',
+        'kind',
+        'source',
+        'priority',
+        'records',
+        'malformed',
+        'waiting',
+        'bytes',
+        'given up',
+        'refused',
+      ],
       streams.map((s) => [
         s.stream,
         s.kind,
         s.source?.condition ?? '-',
+        s.priority ?? '-',
         s.recordsPut,
         s.source?.malformed ?? '-',
         s.batches,
         s.bytes,
+        s.givenUp.records,
         s.refused,
       ]),
     ),
   );
+}
+
+function spaceLine({
+  diskBytes,
+  limitBytes,
+  freeBytes,
+  full,
+  hoursLeft,
+  bytesPerSecond,
+}: SpaceReport): string {
+  const megabytes = (bytes: number): string =>
+    (bytes / 1e6).toLocaleString('en', { maximumFractionDigits: 1 });
+  const used = `${megabytes(diskBytes)} of ${megabytes(limitBytes)} MB, ${megabytes(freeBytes)} MB free on the disk`;
+  if (full !== 'no') return `${used}; full: the oldest is given up`;
+  if (hoursLeft === undefined) return used;
+  const left = hoursLeft < 100 ? `${hoursLeft.toFixed(1)} hours` : `${(hoursLeft / 24).toFixed(0)} days`;
+  return `${used}; room for ${left} without the cloud at ${(bytesPerSecond / 1000).toFixed(1)} kB/s`;
 }
 
 /** `fleetlog-gateway buffer inspect` */

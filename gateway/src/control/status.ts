@@ -1,4 +1,5 @@
 import type { BufferedStream, GatewayBuffer } from '../buffer/buffer.js';
+import type { SpaceReport } from '../buffer/space/report.js';
 import type { GatewayConfig } from '../config.js';
 import type { SourceCounters } from '../sources/source.js';
 import type { UplinkState } from '../uplink/uplink.js';
@@ -12,13 +13,18 @@ export interface GatewayReport {
   running: boolean;
   pid?: number;
   uplink?: UplinkState & { url: string };
-  streams: (BufferedStream & { source?: SourceCounters & { condition: SourceCondition } })[];
+  /** Absent where no gateway runs. */
+  space?: SpaceReport;
+  streams: (BufferedStream & {
+    priority?: number;
+    source?: SourceCounters & { condition: SourceCondition };
+  })[];
 }
 
 export function describeGateway(
   config: GatewayConfig,
   buffer: GatewayBuffer,
-  life?: { uplink: UplinkState; sources: SupervisedSource[] },
+  life?: { uplink: UplinkState; sources: SupervisedSource[]; space: SpaceReport | undefined },
 ): GatewayReport {
   const { gateway } = config;
   const held = buffer.streams();
@@ -28,7 +34,11 @@ export function describeGateway(
   );
   for (const { stream, source, condition } of life.sources) {
     const known = held.find((h) => h.stream === stream) ?? nothingHeld(stream, source.kind);
-    streams.push({ ...known, source: { ...source.counters, condition } });
+    streams.push({
+      ...known,
+      priority: config.streams[stream].priority,
+      source: { ...source.counters, condition },
+    });
   }
   streams.sort((a, b) => (a.stream < b.stream ? -1 : 1));
   return {
@@ -36,6 +46,7 @@ export function describeGateway(
     epoch: buffer.epoch,
     running: true,
     pid: process.pid,
+    ...(life.space && { space: life.space }),
     uplink: { url: config.uplink.url, ...life.uplink },
     streams,
   };
@@ -54,4 +65,5 @@ const nothingHeld = (stream: string, kind: BufferedStream['kind']): BufferedStre
   recordsPut: 0,
   bytesPut: 0,
   refused: 0,
+  givenUp: { batches: 0, records: 0, bytes: 0 },
 });

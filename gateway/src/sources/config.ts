@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox';
+import { Duration } from '@fleetlog/shared/config';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { BatchConfig } from '../batch/limits.js';
 import { choice } from './choice.js';
@@ -70,6 +71,19 @@ export const StreamConfig = Type.Object(
       }),
     ),
     packet: Type.Optional(PacketConfig),
+    priority: Type.Integer({
+      minimum: 0,
+      maximum: 9,
+      default: 5,
+      description: 'What it is worth when the buffer is full; the lowest goes first',
+    }),
+    whenFull: Type.Optional(
+      choice(
+        ['wait', 'drop'],
+        'when the buffer is full: the source waits (the default of files), or the oldest goes (of all others)',
+      ),
+    ),
+    maxAge: Type.Optional(Duration('Batches that were stored longer ago are given up; default: never')),
     batch: BatchConfig,
   },
   { additionalProperties: false },

@@ -18,12 +18,12 @@ const byteUnits: Record<string, number> = {
 const durationPattern = `^\\d+(\\.\\d+)?\\s*(${Object.keys(durationUs).join('|')})$`;
 const bytesPattern = `^\\d+(\\.\\d+)?\\s*(${Object.keys(byteUnits).join('|')})$`;
 
-/** A text such as `250ms`; the unit is needed. */
-export const Duration = (description: string, fallback: string): TString =>
+/** A text such as `250ms`; the unit is needed. Without a fallback the key stays undefined. */
+export const Duration = (description: string, fallback?: string): TString =>
   Type.String({
     pattern: durationPattern,
     description,
-    default: fallback,
+    ...(fallback !== undefined && { default: fallback }),
     unit: 'duration such as 250ms, 5s, 2h',
   });
 

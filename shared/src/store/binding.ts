@@ -13,6 +13,16 @@ export interface NativeDatabase {
     options: { reverse?: boolean; limit?: number; values?: boolean; capacity?: number },
   ): NativeScan;
   flush(): Promise<void>;
+  compactRange(
+    // Of an end that is a buffer the binding's wrapper takes the options; the whole range is what is left.
+    start: null,
+    end: null,
+    options: {
+      blobGarbageCollectionPolicy: number;
+      blobGarbageCollectionAgeCutoff: number;
+      bottommostLevelCompaction: number;
+    },
+  ): Promise<void>;
   currentWalFile(): Promise<{ path: string }>;
   getProperty(name: string): Promise<string>;
 }

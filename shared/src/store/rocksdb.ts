@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FleetlogError, systemCode } from '../errors/index.js';
 import { loadRocksDb, type NativeDatabase, type NativeScan } from './binding.js';
@@ -12,12 +12,17 @@ export interface RocksDbOptions {
   purpose: string;
   /** Memory for writes before they go to a table file; large saves disk writes where data are soon trimmed. */
   writeBufferBytes?: number;
-  /** Values of at least this size live in blob files of their own, which compaction doesn't rewrite; 0 is off. */
-  blobBytesMin?: number;
+  /** Values of at least `bytesMin` live in files of their own, which compaction doesn't rewrite. */
+  blobs?: BlobOptions;
   /** Open table files at most; bounds memory. */
   openFilesMax?: number;
   /** False where each value is read about once: spares the 32 MiB that RocksDB would fill with what was read. */
   blockCache?: boolean;
+}
+
+interface BlobOptions {
+  bytesMin: number;
+  fileBytes: number;
 }
 
 /** Opens a store. Errors: FLEETLOG_LOCKED, FLEETLOG_STORE, FLEETLOG_STORE_FULL, FLEETLOG_PLATFORM. */
@@ -27,7 +32,7 @@ export async function openRocksDb(options: RocksDbOptions): Promise<OrderedStore
     path,
     purpose,
     writeBufferBytes = 16 * 1024 * 1024,
-    blobBytesMin = 0,
+    blobs,
     openFilesMax = 256,
     blockCache = true,
   } = options;
@@ -40,10 +45,11 @@ export async function openRocksDb(options: RocksDbOptions): Promise<OrderedStore
   const db = new RocksDb(path, {
     writeBufferSize: writeBufferBytes,
     maxWriteBufferNumber: 2,
-    enableBlobFiles: blobBytesMin > 0,
-    minBlobSize: blobBytesMin,
-    blobFileSize: blobBytesMin > 0 ? 256 * 1024 * 1024 : 0,
-    // It would rewrite the oldest quarter of the values with each compaction; files that hold nothing more go anyway.
+    enableBlobFiles: blobs !== undefined,
+    minBlobSize: blobs?.bytesMin ?? 0,
+    blobFileSize: blobs?.fileBytes ?? 0,
+    // It would rewrite the oldest quarter of the values with each compaction: only `compact` asks for it. Files that
+    // hold nothing more go anyway.
     enableBlobGarbageCollection: false,
     maxBackgroundJobs: 2,
     maxOpenFiles: openFilesMax,
@@ -207,16 +213,38 @@ class RocksDbStore implements OrderedStore {
     }
   }
 
+  /** Tables and values as RocksDB says, since they may be many; the others are few and asked for one by one. */
   async diskBytes(): Promise<number> {
     this.checkOpen();
-    const names = [
-      'rocksdb.total-sst-files-size',
-      'rocksdb.total-blob-file-size',
-      'rocksdb.cur-size-all-mem-tables',
-    ];
     let bytes = 0;
-    for (const name of names) bytes += Number(await this.db.getProperty(name)) || 0;
+    for (const name of ['rocksdb.total-sst-files-size', 'rocksdb.total-blob-file-size']) {
+      bytes += Number(await this.db.getProperty(name)) || 0;
+    }
+    for (const name of await readdir(this.path)) {
+      if (/\.(sst|blob)$/.test(name)) continue;
+      bytes += await allocatedBytes(join(this.path, name));
+    }
     return bytes;
+  }
+
+  /** RocksDB's info log grows with each compaction; what it says is of use only while it is new. */
+  private async cutInfoLog(): Promise<void> {
+    const log = join(this.path, 'LOG');
+    if ((await allocatedBytes(log)) > infoLogBytesMax) await truncate(log).catch(() => undefined);
+  }
+
+  async compact({ rewriteShare = 0 }: { rewriteShare?: number } = {}): Promise<void> {
+    this.checkOpen();
+    await this.cutInfoLog();
+    try {
+      await this.db.compactRange(null, null, {
+        blobGarbageCollectionPolicy: rewriteShare > 0 ? collectBlobs.force : collectBlobs.never,
+        blobGarbageCollectionAgeCutoff: rewriteShare,
+        bottommostLevelCompaction: forceBottommost,
+      });
+    } catch (cause) {
+      throw this.failure('write', cause);
+    }
   }
 
   close(): Promise<void> {
@@ -247,5 +275,17 @@ class RocksDbStore implements OrderedStore {
         });
   }
 }
+
+const infoLogBytesMax = 256 * 1024;
+
+/** What a file takes on disk; the info log, once cut, has a hole in front. */
+async function allocatedBytes(path: string): Promise<number> {
+  const { blocks, size } = await stat(path).catch(() => ({ blocks: 0, size: 0 })); // gone since
+  return Math.min(size, blocks * 512);
+}
+
+/* RocksDB's numbers for these. */
+const collectBlobs = { force: 1, never: 2 } as const;
+const forceBottommost = 2;
 
 const empty = new Uint8Array(0);

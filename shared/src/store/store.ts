@@ -19,8 +19,14 @@ export interface OrderedStore extends AsyncDisposable {
    * Errors: FLEETLOG_SYNC.
    */
   sync(): Promise<void>;
-  /** Bytes on disk, about. */
+  /** Bytes of the files, write-ahead log included, about. */
   diskBytes(): Promise<number>;
+  /**
+   * Frees what removed entries take. By itself only what costs little: values in files of their own go with the last of
+   * a file. With `rewriteShare` what is held in the oldest part of these files (0 to 1) is written again, to free what
+   * is removed beside it; it takes twice its space until that is done. Errors: as `write`.
+   */
+  compact(options?: { rewriteShare?: number }): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -1,0 +1,31 @@
+import { encodeBatch, encodeGap, type BatchHeader, type EncodedPayload } from '@fleetlog/shared/batch';
+import type { Clock } from '@fleetlog/shared/util';
+import type { ClockFacts } from './clock-facts.js';
+import type { GapSpan } from './gap-spans.js';
+import type { StreamState } from './stream-state.js';
+
+/** Makes payloads batches of this gateway and buffer, as they go over the wire, stored now. */
+export class BatchStamp {
+  constructor(
+    private readonly gateway: string,
+    private readonly epoch: string,
+    private readonly clock: Clock,
+    private readonly clockFacts: ClockFacts,
+  ) {}
+
+  encode(
+    { stream, kind }: StreamState,
+    { payload, ...facts }: EncodedPayload & Pick<BatchHeader, 'sequence' | 'lastSequence' | 'origin'>,
+  ): Uint8Array {
+    const { gateway, epoch, clock, clockFacts } = this;
+    const storeTimeUs = clock.nowUs();
+    const life = { gateway, epoch, boot: clockFacts.boot, storeTimeUs, clock: clockFacts.read() };
+    return encodeBatch({ ...life, stream, ...facts, kind }, payload);
+  }
+
+  gap(state: StreamState, gap: GapSpan): Uint8Array {
+    const { first: sequence, last: lastSequence, records: recordCount, firstTimeUs, lastTimeUs } = gap;
+    const payload = encodeGap(gap, { kind: state.kind, recordCount, firstTimeUs, lastTimeUs });
+    return this.encode(state, { sequence, lastSequence, origin: 'live', ...payload });
+  }
+}

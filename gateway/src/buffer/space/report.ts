@@ -1,0 +1,56 @@
+import type { Clock } from '@fleetlog/shared/util';
+import type { GatewayBuffer } from '../buffer.js';
+import type { SpaceState } from './keeper.js';
+
+/** What `status` says of the buffer's space. */
+export interface SpaceReport extends SpaceState {
+  /** Bytes that sources gave lately, per second. */
+  bytesPerSecond: number;
+  /** Hours until something has to be given up if nothing is acknowledged meanwhile; absent where nothing comes in. */
+  hoursLeft?: number;
+}
+
+const sampleMs = 5000;
+/** Ten minutes: long enough for a bus that comes and goes, short enough to be the present. */
+const samplesMax = 120;
+
+/** Watches how fast the buffer would fill without the cloud. */
+export class FillRate {
+  /** Monotonic ms and bytes put until then, oldest first. */
+  private readonly samples: { ms: number; bytes: number }[] = [];
+
+  constructor(
+    private readonly buffer: GatewayBuffer,
+    private readonly clock: Clock,
+  ) {
+    this.sample();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.clock.sleep(sampleMs, signal).catch(() => undefined); // the loop looks at the signal
+      this.sample();
+    }
+  }
+
+  report(): SpaceReport | undefined {
+    const { spaceState } = this.buffer;
+    if (!spaceState) return undefined;
+    const now = this.now();
+    const [then] = this.samples;
+    const seconds = (now.ms - then.ms) / 1000;
+    const bytesPerSecond = seconds > 0 ? (now.bytes - then.bytes) / seconds : 0;
+    const hoursLeft = bytesPerSecond > 0 ? spaceState.leftBytes / bytesPerSecond / 3600 : undefined;
+    return { ...spaceState, bytesPerSecond, ...(hoursLeft !== undefined && { hoursLeft }) };
+  }
+
+  private sample(): void {
+    this.samples.push(this.now());
+    if (this.samples.length > samplesMax) this.samples.shift();
+  }
+
+  private now(): { ms: number; bytes: number } {
+    const bytes = this.buffer.streams().reduce((sum, { bytesPut }) => sum + bytesPut, 0);
+    return { ms: this.clock.monotonicUs() / 1000, bytes };
+  }
+}
