@@ -10,6 +10,7 @@ import type { BenchRow } from './row.js';
  */
 const suites: Record<string, () => Promise<BenchRow[]>> = {
   codec: async () => (await import('./codec.bench.js')).benchCodec(),
+  signals: async () => (await import('./signals.bench.js')).benchSignals(),
   parse: async () => (await import('./pipeline.bench.js')).benchParse(),
   buffer: async () => (await import('./buffer.bench.js')).benchBuffer(),
   ingest: async () => (await import('./ingest.bench.js')).benchIngest(),

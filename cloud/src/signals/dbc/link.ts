@@ -23,6 +23,7 @@ export function link(draft: Draft, problems: Problems): Database {
     one.message.cycleTimeMs = cycleTimeOf(one.message, draft);
   }
   multiplex(draft, messages, find, problems);
+  useLongNames(messages);
   return {
     version: draft.version,
     nodes: [...new Set(draft.nodes.map(({ name }) => name))],
@@ -108,6 +109,41 @@ export class Finder {
     }
     return found;
   }
+}
+
+/**
+ * Names of more than 32 characters are cut in the statements themselves; tools keep the whole ones in attributes. They
+ * are used where they stay unique.
+ */
+function useLongNames(messages: readonly MessageDraft[]): void {
+  const names = new Set(messages.map(({ message }) => message.name));
+  for (const { message } of messages) {
+    message.name = longName(message, 'SystemMessageLongSymbol', names);
+    const signals = new Set(message.signals.map(({ name }) => name));
+    const renamed = new Map<string, string>();
+    for (const signal of message.signals) {
+      const name = longName(signal, 'SystemSignalLongSymbol', signals);
+      if (name !== signal.name) renamed.set(signal.name, name);
+      signal.name = name;
+    }
+    if (renamed.size === 0) continue;
+    for (const signal of message.signals) {
+      const { multiplexing } = signal;
+      const name = multiplexing && renamed.get(multiplexing.multiplexor);
+      if (name !== undefined) signal.multiplexing = { ...multiplexing!, multiplexor: name };
+    }
+  }
+}
+
+function longName(
+  { name, attributes }: { name: string; attributes: Attributes },
+  attribute: string,
+  taken: Set<string>,
+): string {
+  const long = attributes.get(attribute);
+  if (typeof long !== 'string' || long === '' || taken.has(long)) return name;
+  taken.add(long);
+  return long;
 }
 
 function linkLabels({ labels, tables }: Draft, find: Finder, problems: Problems): void {

@@ -71,6 +71,10 @@ export const databaseLimits = {
   signalsPerMessageMax: 8192,
   /** A CAN FD frame, or the longest message that ISO-TP with 12-bit lengths carries. */
   messageBytesMax: 4095,
+  /** Multiplexors that depend on one another. */
+  cascadeMax: 16,
+  /** Ranges of one multiplexed signal. */
+  rangesMax: 1024,
 } as const;
 
 /** The byte that holds the signal's last bit, and one: frames must be as long. */

@@ -1,5 +1,6 @@
 import type { Draft, MessageDraft, SignalDraft } from './draft.js';
 import type { Finder } from './link.js';
+import { databaseLimits } from './model.js';
 import type { Problems } from './problems.js';
 
 /**
@@ -53,7 +54,7 @@ function takeTheOnlyMultiplexor({ message, signals }: MessageDraft, problems: Pr
 function leaveOutUnreachable({ message, signals }: MessageDraft, problems: Problems): void {
   const dependents = new Map<string, SignalDraft[]>();
   const reached = new Set<SignalDraft>();
-  const waiting: SignalDraft[] = [];
+  let level: SignalDraft[] = [];
   for (const one of signals) {
     const { multiplexing } = one.signal;
     if (multiplexing) {
@@ -61,12 +62,12 @@ function leaveOutUnreachable({ message, signals }: MessageDraft, problems: Probl
       if (others) others.push(one);
       else dependents.set(multiplexing.multiplexor, [one]);
     } else if (one.selector === undefined) {
-      waiting.push(one);
+      level.push(one);
     }
   }
-  for (let one = waiting.pop(); one; one = waiting.pop()) {
-    reached.add(one);
-    waiting.push(...(dependents.get(one.signal.name) ?? []));
+  for (let depth = 0; level.length > 0 && depth <= databaseLimits.cascadeMax; depth++) {
+    for (const one of level) reached.add(one);
+    level = level.flatMap(({ signal }) => dependents.get(signal.name) ?? []);
   }
   for (const one of signals) {
     if (reached.has(one)) continue;

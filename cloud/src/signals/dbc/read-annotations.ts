@@ -1,6 +1,6 @@
 import type { Draft, Labels, Target } from './draft.js';
-import type { ValueRange } from './model.js';
-import type { Reader } from './reader.js';
+import { databaseLimits, type ValueRange } from './model.js';
+import { Unreadable, type Reader } from './reader.js';
 
 const identifier = "a message's identifier";
 const rawId = (reader: Reader): number => reader.whole(identifier, 0xffff_ffff);
@@ -83,6 +83,9 @@ export function readMultiplexing(reader: Reader, { multiplexings }: Draft): void
     const first = reader.number('a value');
     // The text "3-5" reads as 3 and -5.
     const last = reader.take('-') ? reader.number('a value') : Math.abs(reader.number('a value'));
+    if (ranges.length >= databaseLimits.rangesMax) {
+      throw new Unreadable(at, `${signal} has more than ${databaseLimits.rangesMax} ranges.`);
+    }
     ranges.push(first <= last ? [first, last] : [last, first]);
   } while (reader.take(',') || (reader.isNumber() && !reader.lexer.isFirstOfLine));
   multiplexings.push({ at, rawId: id, signal, multiplexor, ranges });
