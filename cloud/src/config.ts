@@ -5,7 +5,8 @@ import { Bytes, byteCount, checkConfig, Duration, durationMs, readYaml } from '@
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { logLevels, type LogLevel } from '@fleetlog/shared/log';
 import type { BrokerClientOptions } from './broker/broker-client.js';
-import { BrokerSchema, checkBroker } from './broker/config.js';
+import { BrokerSchema, checkBroker, TlsSchema } from './broker/config.js';
+import type { TlsListener } from './broker/tls-listener.js';
 import type { Users } from './broker/users.js';
 import { isLoopback, parseAddress, type ListenAddress } from './listen.js';
 
@@ -17,6 +18,7 @@ const MqttSchema = Type.Object(
       default: '127.0.0.1:1883',
       description: 'Address for gateways, HOST:PORT; port 0 takes a free one',
     }),
+    tls: Type.Optional(TlsSchema),
     broker: Type.Optional(BrokerSchema),
     users: Type.Optional(
       Type.Record(
@@ -105,6 +107,7 @@ export interface CloudConfig {
     packetBytesMax: number;
     keepAliveSecondsMax: number;
     connectTimeoutMs: number;
+    tls: TlsListener | undefined;
     /** Used in the place of a listener of ours. */
     broker: BrokerClientOptions | undefined;
   };
@@ -182,9 +185,15 @@ function checkCloudConfig(value: unknown, source: string, base: string): CloudCo
     const idFits: boolean = isGatewayId(gateway);
     if (!idFits) fail(`"mqtt.users.${gateway}" isn't a gateway id (a-z, 0-9 and -, at most 63).`);
   }
-  if (mqtt.users === undefined && !mqtt.open && !isLoopback(mqttAddress.host)) {
+  const absolute = (path: string): string => resolve(base, path);
+  const tls = mqtt.tls && { ...mqtt.tls, ...address(mqtt.tls.listen, 'mqtt.tls.listen') };
+  const exposed = [
+    ...(isLoopback(mqttAddress.host) ? [] : [mqtt.listen]),
+    ...(tls && tls.clientCa === undefined && !isLoopback(tls.host) ? [tls.listen] : []),
+  ];
+  if (mqtt.users === undefined && !mqtt.open && mqtt.broker === undefined && exposed.length > 0) {
     fail(
-      `Others can reach ${mqtt.listen}, and anybody could connect as any gateway; ` +
+      `Others can reach ${exposed[0]}, and anybody could connect as any gateway; ` +
         'name the gateways and their passwords in "mqtt.users", or set "mqtt.open: true" where that is wanted.',
     );
   }
@@ -215,7 +224,13 @@ function checkCloudConfig(value: unknown, source: string, base: string): CloudCo
       packetBytesMax,
       keepAliveSecondsMax,
       connectTimeoutMs,
-      broker: mqtt.broker && checkBroker(mqtt.broker, { packetBytesMax, connectTimeoutMs }, fail),
+      tls: tls && {
+        ...tls,
+        certificate: absolute(tls.certificate),
+        key: absolute(tls.key),
+        clientCa: tls.clientCa === undefined ? undefined : absolute(tls.clientCa),
+      },
+      broker: mqtt.broker && checkBroker(mqtt.broker, { packetBytesMax, connectTimeoutMs }, absolute, fail),
     },
     http: address(raw.http.listen, 'http.listen'),
     log: { partitions: log.partitions, writeBufferBytes },

@@ -26,7 +26,8 @@ export async function listen(server: Server, host: string, port: number, flag: s
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen({ host, port }, resolve);
+      // A fleet that comes back at once waits in the queue rather than being turned away.
+      server.listen({ host, port, backlog: 4096 }, resolve);
     });
   } catch (error) {
     throw listenError(error, { host, port }, flag);

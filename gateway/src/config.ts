@@ -7,6 +7,7 @@ import { logLevels, type LogLevel } from '@fleetlog/shared/log';
 import { EVENTS_STREAM } from './events/events.js';
 import { writeBuffersInLimitMin, type SpaceLimits } from './buffer/space/limits.js';
 import { StreamConfig } from './sources/config.js';
+import type { TlsOptions } from './uplink/dial.js';
 import type { BacklogOrder } from './uplink/schedule.js';
 
 const closed = { additionalProperties: false };
@@ -19,6 +20,23 @@ const UplinkSchema = Type.Object(
       default: '3.1.1',
       description: "MQTT version; Fleetlog's own broker speaks 3.1.1",
     }),
+    tls: Type.Optional(
+      Type.Object(
+        {
+          ca: Type.Optional(
+            Type.String({
+              description: 'Certificates of the authorities of the cloud, PEM; else those of Node',
+            }),
+          ),
+          certificate: Type.Optional(Type.String({ description: "The gateway's certificate, PEM" })),
+          key: Type.Optional(Type.String({ description: 'Its key, PEM' })),
+          serverName: Type.Optional(
+            Type.String({ minLength: 1, description: "Name in the cloud's certificate, if not the URL's" }),
+          ),
+        },
+        closed,
+      ),
+    ),
     keepAlive: Duration('Silence after which the connection is probed', '15s'),
     connectTimeout: Duration('Longest wait for the broker to accept a connection', '10s'),
     reconnect: Duration('Longest wait between two attempts to connect', '30s'),
@@ -98,6 +116,7 @@ export interface GatewayConfig {
     url: string;
     password: string | undefined;
     protocol: '3.1.1' | '5';
+    tls: TlsOptions;
     keepAliveMs: number;
     connectTimeoutMs: number;
     reconnectMsMax: number;
@@ -152,6 +171,7 @@ export function checkGatewayConfig(value: unknown, source: string): GatewayConfi
       url: uplink.url,
       password: uplink.password,
       protocol: uplink.protocol === 5 ? '5' : uplink.protocol,
+      tls: tlsOptions(uplink.tls ?? {}, uplink.url, base, source),
       keepAliveMs: atLeast(durationMs(uplink.keepAlive), 1000, 'uplink.keepAlive', '1s', source),
       reconnectMsMax: atLeast(durationMs(uplink.reconnect), 100, 'uplink.reconnect', '100ms', source),
       connectTimeoutMs: atLeast(
@@ -258,6 +278,18 @@ function checkUrl(text: string, source: string): void {
 function atLeast(value: number, least: number, key: string, text: string, source: string): number {
   if (value >= least) return value;
   throw new FleetlogError('FLEETLOG_CONFIG', `${source}: "${key}" must be at least ${text}.`);
+}
+
+function tlsOptions(tls: TlsOptions, url: string, base: string, source: string): TlsOptions {
+  if (Object.keys(tls).length > 0 && !/^(mqtts|wss):/.test(url)) {
+    throw new FleetlogError(
+      'FLEETLOG_CONFIG',
+      `${source}: "uplink.tls" needs an "uplink.url" that begins with mqtts://, or remove it.`,
+    );
+  }
+  const { ca, certificate, key, serverName } = tls;
+  const file = (path: string | undefined): string | undefined => path && resolve(base, path);
+  return { ca: file(ca), certificate: file(certificate), key: file(key), serverName };
 }
 
 const rate = (bytes: string | undefined, key: string, source: string): number =>

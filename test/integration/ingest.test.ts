@@ -48,6 +48,7 @@ describe('broker, ingest and log together', () => {
       packetBytesMax: 5 * 1024 * 1024,
       keepAliveSecondsMax: 600,
       connectTimeoutMs: 10_000,
+      tls: undefined,
     };
     broker = await Broker.start(options, ingest, silentLogger);
     ingest.start(broker);

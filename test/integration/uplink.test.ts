@@ -33,6 +33,7 @@ class RunningUplink implements AsyncDisposable {
         url,
         password: undefined,
         protocol: '3.1.1',
+        tls: {},
         keepAliveMs: 15_000,
         connectTimeoutMs: 500,
         reconnectMsMax: 30_000,

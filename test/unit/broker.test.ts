@@ -53,6 +53,7 @@ describe('broker', () => {
       packetBytesMax: 5 * 1024 * 1024,
       keepAliveSecondsMax: 600,
       connectTimeoutMs: 10_000,
+      tls: undefined,
       ...changes,
     };
     broker = await Broker.start(options, sink, silentLogger);
@@ -400,7 +401,7 @@ describe('broker', () => {
 
   it('a port that is taken is said with the flag that chooses another', async () => {
     const options = { host: '127.0.0.1', port, users: undefined, connectionsMax: 1 };
-    const more = { packetBytesMax: 1e6, keepAliveSecondsMax: 60, connectTimeoutMs: 1000 };
+    const more = { packetBytesMax: 1e6, keepAliveSecondsMax: 60, connectTimeoutMs: 1000, tls: undefined };
     await assert.rejects(Broker.start({ ...options, ...more }, sink, silentLogger), (error) => {
       assert.ok(isFleetlogError(error, 'FLEETLOG_PORT_TAKEN'));
       assert.match(error.message, new RegExp(`${port}.*--mqtt`));

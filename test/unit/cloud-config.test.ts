@@ -107,6 +107,7 @@ describe("the cloud's configuration", () => {
         packetBytesMax: 5 * 1024 * 1024,
         keepAliveSecondsMax: 600,
         connectTimeoutMs: 10_000,
+        tls: undefined,
         broker: undefined,
       },
       http: { host: '127.0.0.1', port: 8080 },
@@ -154,6 +155,7 @@ describe("the cloud's configuration", () => {
     assert.deepEqual(loaded, {
       ...broker,
       password: 'secret',
+      tls: {},
       clientId: 'c',
       group: 'fleetlog',
       receiveMax: 256,

@@ -24,6 +24,7 @@ describe("the gateway's configuration", () => {
       url: 'mqtt://127.0.0.1:1883',
       password: undefined,
       protocol: '3.1.1',
+      tls: { ca: undefined, certificate: undefined, key: undefined, serverName: undefined },
       keepAliveMs: 15_000,
       connectTimeoutMs: 10_000,
       reconnectMsMax: 30_000,
@@ -42,6 +43,7 @@ describe("the gateway's configuration", () => {
         uplink: {
           url: 'mqtts://cloud',
           protocol: 5,
+          tls: { ca: 'ca.crt', serverName: 'cloud' },
           keepAlive: '1min',
           window: { batches: 8, bytes: '64KiB' },
           rate: '64kB',
@@ -51,6 +53,7 @@ describe("the gateway's configuration", () => {
       }),
       'truck.yaml',
     );
+    assert.match(config.uplink.tls.ca ?? '', /^\/.*ca\.crt$/);
     assert.equal(config.uplink.bytesPerSecond, 64_000);
     assert.deepEqual(config.uplink.backlog, { order: 'newest-first', share: 0.5, bytesPerSecond: 10_000 });
     assert.equal(config.uplink.protocol, '5');

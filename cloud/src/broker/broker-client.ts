@@ -1,4 +1,5 @@
 import { connect, type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt';
+import { readTlsFiles, type TlsFiles } from '@fleetlog/shared/config';
 import type { Logger } from '@fleetlog/shared/log';
 import { encodeMessage, parseTopic, topics, type Ack } from '@fleetlog/shared/topics';
 import type { ListenAddress } from '../listen.js';
@@ -9,6 +10,7 @@ export interface BrokerClientOptions {
   url: string;
   username: string | undefined;
   password: string | undefined;
+  tls: TlsFiles;
   /** Names the durable session: one for each ingest process. */
   clientId: string;
   /** Ingest processes of one group share the batches between them. */
@@ -49,7 +51,7 @@ export class BrokerClient implements AsyncDisposable {
     private readonly logger: Logger,
   ) {}
 
-  /** Resolves when messages come, or some seconds later where the broker isn't there. */
+  /** Errors: FLEETLOG_CONFIG for its TLS files. Resolves when messages come, or some seconds later where the broker isn't there. */
   static async start(options: BrokerClientOptions, sink: MessageSink, logger: Logger): Promise<BrokerClient> {
     const client = connect(options.url, clientOptions(options));
     const broker = new BrokerClient(client, options, sink, logger);
@@ -139,6 +141,7 @@ export class BrokerClient implements AsyncDisposable {
 function clientOptions(options: BrokerClientOptions): IClientOptions {
   const { username, password } = options;
   return {
+    ...readTlsFiles(options.tls, 'mqtt.broker.tls'),
     protocolVersion: 5,
     clientId: options.clientId,
     ...(username !== undefined && { username }),

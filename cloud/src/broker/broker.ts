@@ -1,4 +1,5 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { TLSSocket, type Server as TlsServer } from 'node:tls';
 import {
   Aedes,
   type AedesPublishPacket,
@@ -10,8 +11,9 @@ import type { ErrorCode } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
 import { encodeMessage, parseTopic, topics, type Ack } from '@fleetlog/shared/topics';
 import type { Signal } from '@fleetlog/shared/util';
-import { listen, type ListenAddress } from '../listen.js';
+import { formatAddress, listen, type ListenAddress } from '../listen.js';
 import { PacketGate } from './packet-gate.js';
+import { createTlsListener, gatewayOfCertificate, type TlsListener } from './tls-listener.js';
 import { authenticate, type Users } from './users.js';
 
 export interface BrokerOptions {
@@ -24,6 +26,8 @@ export interface BrokerOptions {
   /** Longest keep-alive; a client that asks for none, or a longer one, gets this. */
   keepAliveSecondsMax: number;
   connectTimeoutMs: number;
+  /** A second listener, with TLS. */
+  tls: TlsListener | undefined;
 }
 
 /** Where gateways' messages go; none of these calls waits. */
@@ -60,12 +64,15 @@ export class Broker implements AsyncDisposable {
   /** Connections that wait for room. */
   private readonly waiting = new Set<PacketGate>();
   private readonly sockets = new Set<Socket>();
+  /** Connections below TLS, which the broker's own sockets lie above. */
+  private readonly handshaking = new Set<Socket>();
   private readonly stopping = new AbortController();
   private unsent = 0;
 
   private constructor(
     private readonly aedes: Aedes,
     private readonly server: Server,
+    private readonly tlsServer: TlsServer | undefined,
     private readonly options: BrokerOptions,
     private readonly sink: MessageSink,
     private readonly logger: Logger,
@@ -81,11 +88,18 @@ export class Broker implements AsyncDisposable {
     });
     const server = createServer({ noDelay: true, keepAlive: true });
     server.maxConnections = options.connectionsMax;
-    const broker = new Broker(aedes, server, options, sink, logger);
+    const tlsServer = options.tls && createTlsListener(options.tls, options.connectTimeoutMs, sink);
+    const broker = new Broker(aedes, server, tlsServer, options, sink, logger);
     broker.installHooks();
     try {
       await listen(server, options.host, options.port, '--mqtt');
+      if (options.tls && tlsServer) {
+        await listen(tlsServer, options.tls.host, options.tls.port, 'mqtt.tls.listen');
+        const { address: host, port } = tlsServer.address() as AddressInfo;
+        logger.info({ host, port }, `Gateways can connect by TLS: mqtts=${formatAddress({ host, port })}`);
+      }
     } catch (error) {
+      server.close();
       await new Promise<void>((resolve) => aedes.close(resolve));
       throw error;
     }
@@ -116,6 +130,7 @@ export class Broker implements AsyncDisposable {
   stopReading(): void {
     this.stopping.abort();
     this.server.close();
+    this.tlsServer?.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -123,16 +138,18 @@ export class Broker implements AsyncDisposable {
     for (let turns = 0; this.unsent > 0 && turns < 1000; turns++) await new Promise(setImmediate);
     await new Promise<void>((resolve) => this.aedes.close(resolve));
     for (const socket of this.sockets) socket.destroySoon();
+    for (const socket of this.handshaking) socket.destroy();
   }
 
   private installHooks(): void {
     const { aedes, server, logger } = this;
     server.on('connection', (socket) => this.accept(socket));
-    server.on('drop', () => {
-      this.sink.refuse('FLEETLOG_CONNECTIONS', 'there are too many connections', {
-        connections: this.sockets.size,
-      });
+    this.tlsServer?.on('secureConnection', (socket) => this.accept(socket));
+    this.tlsServer?.on('connection', (socket) => {
+      this.handshaking.add(socket);
+      socket.on('close', () => this.handshaking.delete(socket));
     });
+    for (const listener of [server, this.tlsServer]) listener?.on('drop', () => this.tooMany());
     aedes.preConnect = (_client, packet, done) => {
       const { clientId, username = '' } = packet;
       if (clientId.length > clientIdCharsMax) {
@@ -151,11 +168,9 @@ export class Broker implements AsyncDisposable {
       done(null, true);
     };
     aedes.authenticate = (client, username, password, done) => {
-      const gateway = authenticate(this.options.users, username, password);
+      const { gateway, refusal } = this.identify(client, username, password);
       if (gateway === undefined) {
-        this.sink.refuse('FLEETLOG_LOGIN', 'wrong user name or password', {
-          username: username?.slice(0, 64),
-        });
+        this.sink.refuse('FLEETLOG_LOGIN', refusal, { username: username?.slice(0, 64) });
         const error = Object.assign(new Error('bad user name or password'), {
           returnCode: returnCode.badUserOrPassword,
         });
@@ -191,7 +206,30 @@ export class Broker implements AsyncDisposable {
     aedes.on('connectionError', gone);
   }
 
+  private identify(
+    client: Client,
+    username: string | undefined,
+    password: Uint8Array | undefined,
+  ): ReturnType<typeof gatewayOfCertificate> {
+    if (client.conn instanceof TLSSocket && this.options.tls?.clientCa !== undefined) {
+      return gatewayOfCertificate(client.conn, username);
+    }
+    const gateway = authenticate(this.options.users, username, password);
+    return gateway === undefined ? { refusal: 'wrong user name or password' } : { gateway };
+  }
+
+  private tooMany(): void {
+    this.sink.refuse('FLEETLOG_CONNECTIONS', 'there are too many connections', {
+      connections: this.sockets.size,
+    });
+  }
+
   private accept(socket: Socket): void {
+    if (this.sockets.size >= this.options.connectionsMax) {
+      this.tooMany();
+      socket.destroy();
+      return;
+    }
     this.sockets.add(socket);
     const gate = new PacketGate(
       socket,

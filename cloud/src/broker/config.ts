@@ -3,12 +3,42 @@ import { Type, type Static } from 'typebox';
 import { Duration, durationMs } from '@fleetlog/shared/config';
 import type { BrokerClientOptions } from './broker-client.js';
 
+/** A second listener, with TLS. */
+export const TlsSchema = Type.Object(
+  {
+    listen: Type.String({ default: '127.0.0.1:8883', description: 'HOST:PORT; port 0 takes a free one' }),
+    certificate: Type.String({
+      minLength: 1,
+      description: "The broker's certificate, and those between it and the authority, PEM",
+    }),
+    key: Type.String({ minLength: 1, description: 'Its key, PEM' }),
+    clientCa: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description:
+          "Authorities of gateways' certificates, PEM: each gateway shows one whose common name is its id",
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
 /** A broker beside the cloud, in the place of the embedded one. */
 export const BrokerSchema = Type.Object(
   {
     url: Type.String({ description: 'mqtt://HOST:PORT or mqtts://HOST:PORT; it must speak MQTT 5' }),
     username: Type.Optional(Type.String({ minLength: 1 })),
     password: Type.Optional(Type.String({ minLength: 1 })),
+    tls: Type.Optional(
+      Type.Object(
+        {
+          ca: Type.Optional(Type.String({ description: "Authorities of the broker's certificate, PEM" })),
+          certificate: Type.Optional(Type.String({ description: "The cloud's certificate, PEM" })),
+          key: Type.Optional(Type.String({ description: 'Its key, PEM' })),
+        },
+        { additionalProperties: false },
+      ),
+    ),
     clientId: Type.Optional(
       Type.String({
         minLength: 1,
@@ -37,6 +67,7 @@ export const BrokerSchema = Type.Object(
 export function checkBroker(
   broker: Static<typeof BrokerSchema>,
   limits: { packetBytesMax: number; connectTimeoutMs: number },
+  absolute: (path: string) => string,
   fail: (complaint: string) => never,
 ): BrokerClientOptions {
   const url = URL.parse(broker.url);
@@ -52,6 +83,7 @@ export function checkBroker(
     url: broker.url,
     username: broker.username,
     password: broker.password,
+    tls: Object.fromEntries(Object.entries(broker.tls ?? {}).map(([name, path]) => [name, absolute(path)])),
     clientId: broker.clientId ?? `fleetlog-cloud-${hostname()}`.slice(0, 64),
     group: broker.group,
     receiveMax: broker.receiveMax,

@@ -1,3 +1,5 @@
+import type { TlsOptions } from './dial.js';
+
 /** One connection to the broker, from its acceptance to its end. */
 export interface Link {
   /** Batches that the broker lets be under way at once (MQTT 5's receive maximum); Infinity where it doesn't say. */
@@ -28,6 +30,7 @@ export interface LinkOptions {
   username: string;
   password: string | undefined;
   protocol: '3.1.1' | '5';
+  tls: TlsOptions;
   keepAliveMs: number;
   connectTimeoutMs: number;
   will: { topic: string; payload: Uint8Array };

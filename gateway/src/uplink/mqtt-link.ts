@@ -1,14 +1,17 @@
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
-import { connect, type IClientOptions, type IStore, type MqttClient, type PacketCallback } from 'mqtt';
+import { connect, MqttClient, type IClientOptions, type IStore, type PacketCallback } from 'mqtt';
+import { readTlsFiles } from '@fleetlog/shared/config';
 import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
+import { dial } from './dial.js';
 import type { Link, LinkOptions } from './link.js';
+import { tlsComplaint } from './tls-complaint.js';
 
 /** Connects with mqtt.js, whose own store, queue and reconnecting are switched off: the buffer is the store. */
 export async function connectMqtt(options: LinkOptions, signal: AbortSignal): Promise<Link> {
   signal.throwIfAborted();
-  const client = connect(options.url, clientOptions(options));
-  const link = new MqttLink(client);
+  const link = open(options);
+  const { client } = link;
   const giveUp = (): void => link.drop('stopped');
   signal.addEventListener('abort', giveUp, { once: true });
   const timer = setTimeout(() => link.drop('no answer'), options.connectTimeoutMs);
@@ -24,12 +27,27 @@ export async function connectMqtt(options: LinkOptions, signal: AbortSignal): Pr
     });
     const failure = await Promise.race([link.subscribed, link.closed]);
     signal.throwIfAborted();
-    if (failure !== undefined) throw unreachable(options, failure, link.error);
+    if (failure !== undefined) throw unreachable(options, failure, link.error, new Date());
     return link;
   } finally {
     clearTimeout(timer);
     signal.removeEventListener('abort', giveUp);
   }
+}
+
+function open(options: LinkOptions): MqttLink {
+  const url = new URL(options.url);
+  if (url.protocol.startsWith('ws')) {
+    return new MqttLink(
+      connect(options.url, { ...clientOptions(options), ...readTlsFiles(options.tls, 'uplink.tls') }),
+    );
+  }
+  const { stream, wire } = dial(url, options.tls);
+  const client = new MqttClient(() => stream as never, clientOptions(options)); // typed as readable-stream's
+  const link = new MqttLink(client, wire);
+  // mqtt.js keeps those of TLS to itself.
+  stream.on('error', (error) => (link.error ??= error));
+  return link;
 }
 
 function clientOptions(options: LinkOptions): IClientOptions {
@@ -63,13 +81,15 @@ class MqttLink implements Link {
   private reason: string | undefined;
   private readonly unconfirmed = new Set<number>();
 
-  constructor(private readonly client: MqttClient) {
-    client.on('error', (error) => (this.error = error));
+  constructor(
+    readonly client: MqttClient,
+    private readonly wire?: Socket,
+  ) {
+    client.on('error', (error) => (this.error ??= error));
     client.on('disconnect', (packet) => (this.reason ??= `the broker said goodbye (${packet.reasonCode})`));
     client.on('close', () => {
       this.end_.resolve(this.reason ?? this.error?.message ?? 'the connection was closed');
     });
-    if (client.stream instanceof Socket) client.stream.setNoDelay(true);
   }
 
   get isOpen(): boolean {
@@ -89,8 +109,7 @@ class MqttLink implements Link {
   }
 
   get flushedBytes(): number {
-    const { stream } = this.client;
-    return stream instanceof Socket ? stream.bytesWritten - stream.writableLength : 0;
+    return this.wire ? this.wire.bytesWritten - this.wire.writableLength : 0;
   }
 
   publish(topic: string, payload: Uint8Array, options: { retain?: boolean } = {}): Promise<void> {
@@ -165,20 +184,30 @@ class NoStore implements IStore {
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 function unreachable(
-  { url, username }: LinkOptions,
+  { url, username, tls }: LinkOptions,
   reason: string,
   error: Error | undefined,
+  now: Date,
 ): FleetlogError {
   const place = withoutPassword(url);
   const code = systemCode(error);
   const text = error?.message ?? reason;
   let sentence = `The cloud at ${place} can't be reached (${code ?? text}).`;
   if (/not authorized|bad user ?name|bad username or password|banned|identifier rejected/i.test(text)) {
-    sentence = `The cloud at ${place} refuses the gateway "${username}" (${text}); check "gateway" and "uplink.password".`;
+    const { certificate } = tls;
+    const what = certificate === undefined ? '"uplink.password"' : '"uplink.tls.certificate"';
+    const orCertificate =
+      url.startsWith('mqtts') && certificate === undefined
+        ? ', or give it a certificate with "uplink.tls"'
+        : '';
+    sentence = `The cloud at ${place} refuses the gateway "${username}" (${text}); check "gateway" and ${what}${orCertificate}.`;
   } else if (/unacceptable protocol version|unsupported protocol version/i.test(text)) {
     sentence = `The cloud at ${place} doesn't speak this MQTT version; set "uplink.protocol" to the other one.`;
   }
-  return new FleetlogError('FLEETLOG_UNREACHABLE', sentence, { cause: error });
+  sentence = tlsComplaint(error, `the cloud at ${place}`, now) ?? sentence;
+  return new FleetlogError('FLEETLOG_UNREACHABLE', sentence[0].toUpperCase() + sentence.slice(1), {
+    cause: error,
+  });
 }
 
 function withoutPassword(url: string): string {

@@ -4,6 +4,7 @@ import { topics } from '@fleetlog/shared/topics';
 import { Signal, type Clock } from '@fleetlog/shared/util';
 import type { GatewayBuffer } from '../buffer/buffer.js';
 import { BackOff } from './back-off.js';
+import type { TlsOptions } from './dial.js';
 import type { Connect, Link } from './link.js';
 import { LiveFirst, type BacklogOrder } from './schedule.js';
 import { Session, silentCloud, type SessionOptions, type UplinkCounters } from './session.js';
@@ -13,6 +14,7 @@ export interface UplinkOptions extends SessionOptions {
   url: string;
   password: string | undefined;
   protocol: '3.1.1' | '5';
+  tls: TlsOptions;
   keepAliveMs: number;
   connectTimeoutMs: number;
   /** Longest wait between two attempts to connect. */
@@ -98,7 +100,7 @@ export class Uplink {
 
   private async connectOnce(signal: AbortSignal): Promise<void> {
     const { connect, logger } = this.parts;
-    const { gateway, url, password, protocol, keepAliveMs, connectTimeoutMs } = this.options;
+    const { gateway, url, password, protocol, tls, keepAliveMs, connectTimeoutMs } = this.options;
     let receive: ((payload: Uint8Array) => void) | undefined;
     let link: Link;
     try {
@@ -109,6 +111,7 @@ export class Uplink {
           username: gateway,
           password,
           protocol,
+          tls,
           keepAliveMs,
           connectTimeoutMs,
           will: { topic: this.status.topic, payload: this.status.encode(false) },

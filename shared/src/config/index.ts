@@ -1,2 +1,3 @@
 export * from './units.js';
 export * from './load.js';
+export * from './tls-files.js';
