@@ -17,7 +17,7 @@ import { serveControl } from './control/server.js';
 import { describeGateway } from './control/status.js';
 import { superviseSource, type SupervisedSource } from './control/supervise-source.js';
 import { EventStream } from './events/event-stream.js';
-import { EVENTS_STREAM } from './events/events.js';
+import { EVENTS_STREAM, type GatewayEvents } from './events/events.js';
 import { createSource } from './sources/create.js';
 import { BackOff } from './uplink/back-off.js';
 import { connectMqtt } from './uplink/mqtt-link.js';
@@ -95,9 +95,12 @@ export const bufferFolder = (config: GatewayConfig): string => join(config.data,
  */
 export async function runGateway(config: GatewayConfig, options: RunOptions): Promise<RunProgress> {
   const { clock, logger, signal, untilDrained } = options;
+  // The sources' configuration is checked before anything is opened; they note nothing before they run.
+  const opened: { events?: EventStream } = {};
+  const events: GatewayEvents = { note: (type, attributes) => opened.events?.note(type, attributes) };
   const sources: SupervisedSource[] = Object.entries(config.streams).map(([stream, streamConfig]) => ({
     stream,
-    source: createSource(stream, streamConfig, { clock, logger }),
+    source: createSource(stream, streamConfig, { clock, logger, events }),
     condition: 'running',
   }));
   const endless = sources.find(({ source }) => !source.finite);
@@ -108,7 +111,7 @@ export async function runGateway(config: GatewayConfig, options: RunOptions): Pr
     );
   }
   await using buffer = await openGatewayBuffer(config, clock, logger);
-  const events = new EventStream({ sink: buffer, clock, logger });
+  const eventStream = (opened.events = new EventStream({ sink: buffer, clock, logger }));
   events.note('gateway.started', { version: productVersion, epoch: buffer.epoch });
   const fillRate = new FillRate(buffer, clock);
   const uplink = new Uplink(
@@ -143,7 +146,7 @@ export async function runGateway(config: GatewayConfig, options: RunOptions): Pr
     ]).finally(() => grace.abort());
     if (!untilDrained) return aborted(signal);
     stopped(signal.aborted ? 'asked' : 'drained'); // told before the wait for the cloud, which then has it, too
-    await Promise.race([events.settled(), aborted(signal)]);
+    await Promise.race([eventStream.settled(), aborted(signal)]);
     return drained(buffer, uplink, signal);
   };
   let stopNoted = false;
@@ -159,7 +162,7 @@ export async function runGateway(config: GatewayConfig, options: RunOptions): Pr
     stop.abort();
     try {
       await flushInTime(async () => {
-        await events.settled();
+        await eventStream.settled();
         await buffer.flush();
       }, clock);
     } finally {

@@ -11,6 +11,7 @@ import { createSource } from '#gateway/sources/create.js';
 import { candumpText } from '#sim/vehicle/can-bus.js';
 import { sealedBatch } from '../support/sealed-batches.js';
 import { tempFolder } from '../support/temp-folder.js';
+import { noEvents } from '../support/source-options.js';
 import type { BenchRow } from './row.js';
 
 const rounds = 5;
@@ -34,7 +35,11 @@ async function fileToBuffer(folder: string): Promise<BenchRow> {
   for (let round = 0; round < rounds; round++) {
     const config = configFor(join(folder, `file-${round}`), recording);
     await using buffer = await open(config);
-    const source = createSource('can0', config.streams.can0, { clock: systemClock, logger: silentLogger });
+    const source = createSource('can0', config.streams.can0, {
+      clock: systemClock,
+      logger: silentLogger,
+      events: noEvents,
+    });
     const started = performance.now();
     await source.run(buffer, undefined, new AbortController().signal);
     await buffer.flush();

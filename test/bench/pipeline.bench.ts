@@ -5,6 +5,7 @@ import { CandumpFormatter, CandumpParser, CanFrames, lineResult } from '@fleetlo
 import { silentLogger } from '@fleetlog/shared/log';
 import { systemClock } from '@fleetlog/shared/util';
 import { createSource } from '#gateway/sources/create.js';
+import { noEvents } from '../support/source-options.js';
 import type { BenchRow } from './row.js';
 
 const FRAMES = 200_000;
@@ -70,7 +71,7 @@ async function benchFile(text: Uint8Array): Promise<number[]> {
       const source = createSource(
         'can0',
         { source: 'file', format: 'candump', path, priority: 5, batch },
-        { clock: systemClock, logger: silentLogger },
+        { clock: systemClock, logger: silentLogger, events: noEvents },
       );
       const start = performance.now();
       await source.run({ put: () => Promise.resolve() }, undefined, new AbortController().signal);

@@ -1,16 +1,22 @@
 import { checkConfig } from '@fleetlog/shared/config';
 import { silentLogger, type Logger } from '@fleetlog/shared/log';
 import type { Clock } from '@fleetlog/shared/util';
+import type { GatewayEvents } from '#gateway/events/events.js';
 import { StreamConfig } from '#gateway/sources/config.js';
 import { createSource } from '#gateway/sources/create.js';
 import type { Source } from '#gateway/sources/source.js';
 import { FakeClock } from './fake-clock.js';
 
 /** A source as the gateway makes it of a piece of configuration. */
-export function sourceOf(config: object, parts: { clock?: Clock; logger?: Logger } = {}): Source {
-  const { clock = new FakeClock(), logger = silentLogger } = parts;
-  return createSource('stream0', checkConfig(StreamConfig, config, 'test'), { clock, logger });
+export function sourceOf(
+  config: object,
+  parts: { clock?: Clock; logger?: Logger; events?: GatewayEvents } = {},
+): Source {
+  const { clock = new FakeClock(), logger = silentLogger, events = noEvents } = parts;
+  return createSource('stream0', checkConfig(StreamConfig, config, 'test'), { clock, logger, events });
 }
+
+export const noEvents: GatewayEvents = { note: () => {} };
 
 export const candumpFile = (path: string, more: object = {}): object => ({
   source: 'file',

@@ -6,6 +6,7 @@ const file = { source: 'file', path: '/drive.log', format: 'candump' };
 const command = { source: 'command', command: 'candump -L can0', format: 'candump' };
 
 const serial = { source: 'serial', path: '/dev/ttyUSB0', format: 'lines' };
+const slcan = { source: 'slcan', path: '/dev/ttyACM0', bitrate: 500_000 };
 const packet = {
   framing: 'cobs',
   fields: [
@@ -23,16 +24,17 @@ describe('configuration of a stream', () => {
     assert.equal(sourceOf({ ...file, format: 'lines' }).kind, 'lines');
     assert.equal(sourceOf(command).finite, false);
     sourceOf({ ...command, command: ['candump', '-L', 'can0'], origin: 'simulated' });
+    assert.equal(sourceOf(slcan).kind, 'can');
     assert.equal(sourceOf({ ...serial, silence: 'off' }).kind, 'lines');
     assert.equal(sourceOf({ ...packets, packet: { ...packet, time: 'x' } }).kind, 'samples');
     sourceOf({ ...file, batch: { linger: '1s', span: '5s', records: 1, bytes: '1MiB' } });
   });
 
   const refused: [config: object, message: string][] = [
-    [{}, 'test: missing key "source"; missing key "format".'],
+    [{}, 'test: missing key "source".'],
     [
       { ...file, source: 'socketcan' },
-      'test: "source" must be a file, command or serial (socketcan comes later).',
+      'test: "source" must be a file, command, serial or slcan (socketcan comes later).',
     ],
     [{ ...file, format: 'asc' }, 'test: "format" must be a candump, lines or packets.'],
     [{ ...file, repeat: true }, 'test: unknown key "repeat".'],
@@ -104,6 +106,16 @@ describe('configuration of a stream', () => {
         },
       },
       '"streams.stream0.packet.fields[1].name" is that of another field.',
+    ],
+    [{ ...file, format: undefined }, 'Missing key "streams.stream0.format": "source: file" needs it.'],
+    [{ ...slcan, bitrate: undefined }, 'Missing key "streams.stream0.bitrate": "source: slcan" needs it.'],
+    [
+      { ...slcan, bitrate: 300_000 },
+      '"streams.stream0.bitrate" is 300000; it must be one of 10000, 20000, 50000, 100000, 125000, 250000, 500000, 800000, 1000000.',
+    ],
+    [
+      { ...slcan, format: 'candump' },
+      '"source: slcan" has no key "format"; remove "streams.stream0.format".',
     ],
     [{ ...file, command: 'x' }, '"source: file" has no key "command"; remove "streams.stream0.command".'],
     [{ ...command, pace: 1 }, '"source: command" has no key "pace"; remove "streams.stream0.pace".'],

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { createCommand, describeCommand, stopSignal } from '@fleetlog/shared/cli';
 import { systemClock } from '@fleetlog/shared/util';
 import { recordDrive } from './record.js';
+import { speakSlcan } from './slcan.js';
 import { streamVehicle } from './stream.js';
 import {
   parseDuration,
@@ -96,6 +97,16 @@ export function simCommand(): Command {
         systemClock,
         stopSignal(),
       ),
+    );
+  describeCommand(
+    sim.command('slcan'),
+    "Is a CAN adapter on the vehicle's bus that speaks the Lawicel protocol on standard input and output.",
+    ["socat PTY,raw,echo=0,link=./slcan EXEC:'npx fleetlog-sim slcan --seed 7'"],
+  )
+    .option('--seed <n>', 'which vehicle and drive, a whole number', parseSeed, 1)
+    .option('--rate <factor>', 'frames come this many times as often, 0.1 to 4', parseFactor, 1)
+    .action((options: { seed: number; rate: number }) =>
+      speakSlcan(options, process.stdin, process.stdout, systemClock, stopSignal()),
     );
   return sim;
 }

@@ -4,6 +4,7 @@ import { FleetlogError } from '@fleetlog/shared/errors';
 import { BatchConfig } from '../batch/limits.js';
 import { choice } from './choice.js';
 import { PacketConfig } from './serial/packet-config.js';
+import { bitrates } from './slcan/slcan-line.js';
 
 const paceUnit = 'factor above 0, or max, or original';
 
@@ -14,13 +15,15 @@ const paceUnit = 'factor above 0, or max, or original';
 export const StreamConfig = Type.Object(
   {
     source: choice(
-      ['file', 'command', 'serial'],
+      ['file', 'command', 'serial', 'slcan'],
       'Where the records come from',
-      'file, command or serial (socketcan comes later)',
+      'file, command, serial or slcan (socketcan comes later)',
     ),
-    format: choice(
-      ['candump', 'lines', 'packets'],
-      'CAN frames as candump -L writes them, text lines of any kind (NMEA), or packets of numbers (serial)',
+    format: Type.Optional(
+      choice(
+        ['candump', 'lines', 'packets'],
+        'CAN frames as candump -L writes them, text lines of any kind (NMEA), or packets of numbers (serial)',
+      ),
     ),
     path: Type.Optional(Type.String({ minLength: 1, description: 'file: the recording; serial: the port' })),
     pace: Type.Optional(
@@ -84,34 +87,72 @@ export const StreamConfig = Type.Object(
       ),
     ),
     maxAge: Type.Optional(Duration('Batches that were stored longer ago are given up; default: never')),
+    bitrate: Type.Optional(
+      Type.Integer({ description: `slcan: bits a second of the bus: ${bitrates.join(', ')}` }),
+    ),
+    dataBitrate: Type.Optional(
+      Type.Integer({ description: 'slcan: of the data of CAN FD frames, 2000000 or 5000000; default none' }),
+    ),
+    listenOnly: Type.Optional(
+      Type.Boolean({ description: 'slcan: acknowledge no frames on the bus; default true' }),
+    ),
+    timestamps: Type.Optional(Type.Boolean({ description: "slcan: use the adapter's clock; default true" })),
+    bus: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 64,
+        description: 'slcan: name of the bus in the frames; default can0',
+      }),
+    ),
     batch: BatchConfig,
   },
   { additionalProperties: false },
 );
 export type StreamConfig = Static<typeof StreamConfig>;
 
-const keysOf = {
-  file: ['path', 'pace', 'times', 'strict'],
-  command: ['command', 'origin'],
-  serial: ['path', 'origin', 'baud', 'dataBits', 'parity', 'stopBits', 'rtscts', 'silence', 'packet'],
-} as const satisfies Record<string, readonly (keyof StreamConfig)[]>;
+type Key = keyof StreamConfig;
+type Format = NonNullable<StreamConfig['format']>;
 
-/** Refuses a stream that lacks its source's key or has those of another. Errors: FLEETLOG_CONFIG. */
+/** Of each source: the keys that it needs, those that it may have, and its formats, of which one is needed if there are any. */
+const sources: Record<StreamConfig['source'], { needs: Key[]; takes: Key[]; formats: Format[] }> = {
+  file: { needs: ['path'], takes: ['pace', 'times', 'strict'], formats: ['candump', 'lines'] },
+  command: { needs: ['command'], takes: ['origin'], formats: ['candump', 'lines'] },
+  serial: {
+    needs: ['path'],
+    takes: ['origin', 'baud', 'dataBits', 'parity', 'stopBits', 'rtscts', 'silence', 'packet'],
+    formats: ['lines', 'packets'],
+  },
+  slcan: {
+    needs: ['path', 'bitrate'],
+    takes: ['origin', 'baud', 'rtscts', 'silence', 'dataBitrate', 'listenOnly', 'timestamps', 'bus'],
+    formats: [],
+  },
+};
+/** Keys of all sources. */
+const common: readonly Key[] = ['source', 'batch', 'priority', 'whenFull', 'maxAge'];
+
+/** Refuses a stream that lacks what its source needs or has what is another's. Errors: FLEETLOG_CONFIG. */
 export function checkStreamKeys(stream: string, config: StreamConfig): void {
   const { source, format, packet } = config;
-  const own: readonly (keyof StreamConfig)[] = keysOf[source];
-  const [needed] = own;
-  if (config[needed] === undefined) {
-    throw refused(`Missing key "streams.${stream}.${needed}": "source: ${source}" needs it`);
+  const { needs, takes, formats } = sources[source];
+  const own: readonly Key[] = [
+    ...common,
+    ...needs,
+    ...takes,
+    ...(formats.length > 0 ? (['format'] as const) : []),
+  ];
+  for (const key of formats.length > 0 ? [...needs, 'format' as const] : needs) {
+    if (config[key] === undefined) {
+      throw refused(`Missing key "streams.${stream}.${key}": "source: ${source}" needs it`);
+    }
   }
-  for (const key of new Set(Object.values(keysOf).flat())) {
+  for (const key of Object.keys(config) as Key[]) {
     if (config[key] === undefined || own.includes(key)) continue;
     throw refused(`"source: ${source}" has no key "${key}"; remove "streams.${stream}.${key}"`);
   }
-  if (source === 'serial' ? format === 'candump' : format === 'packets') {
-    const others = source === 'serial' ? 'lines or packets' : 'candump or lines';
+  if (format !== undefined && !formats.includes(format)) {
     throw refused(
-      `"source: ${source}" has no "format: ${format}"; "streams.${stream}.format" must be ${others}`,
+      `"source: ${source}" has no "format: ${format}"; "streams.${stream}.format" must be ${formats.join(' or ')}`,
     );
   }
   if ((format === 'packets') === (packet === undefined)) {

@@ -12,6 +12,12 @@ export interface LiveInput {
   more(timeoutMs: number, signal: AbortSignal): Promise<void>;
 }
 
+/** A line on which one can answer. */
+export interface TwoWayInput extends LiveInput {
+  /** Resolves when the operating system has the bytes. */
+  write(bytes: Uint8Array): Promise<void>;
+}
+
 /** Resolves at the next news, after `timeoutMs`, or when the signal aborts. */
 export async function waitForNews(
   news: Signal,

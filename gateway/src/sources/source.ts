@@ -26,6 +26,8 @@ export interface SourceCounters {
   timeReversals: number;
   /** Serial sensors: bytes that belong to no packet. */
   noiseBytes?: number;
+  /** CAN adapters: how often they said that they dropped frames. */
+  overruns?: number;
   /** Finite sources: how far, bytes of bytes; for progress. */
   positionBytes?: number;
   totalBytes?: number;

@@ -1,7 +1,7 @@
 import { encodeLines, encodeSamples, Samples, TextLines, type Origin } from '@fleetlog/shared/batch';
 import type { Logger } from '@fleetlog/shared/log';
 import type { Clock } from '@fleetlog/shared/util';
-import { Batcher } from '../../batch/batcher.js';
+import { EagerBatcher } from '../../batch/eager-batcher.js';
 import type { BatchLimits } from '../../batch/limits.js';
 import type { LiveInput } from '../live-input.js';
 import type { BatchSink, SourceCounters } from '../source.js';
@@ -30,8 +30,8 @@ export class LivePackets {
   private readonly layout: PacketLayout;
   private readonly framer: Framer;
   private readonly samples: Samples;
-  private readonly batcher: Batcher;
-  private readonly discards: { lines: TextLines; batcher: Batcher } | undefined;
+  private readonly batcher: EagerBatcher;
+  private readonly discards: { lines: TextLines; batcher: EagerBatcher } | undefined;
   private readonly wall: WallClock;
   private readonly deviceClock: DeviceClock | undefined;
   private readonly sink: PacketSink;
@@ -39,7 +39,6 @@ export class LivePackets {
   private arrivalUs = 0;
   private lastTimeUs = -Infinity;
   private bytesWithoutPacket = 0;
-  private readonly sealing: Promise<void>[] = [];
 
   constructor(
     private readonly options: LivePacketsOptions,
@@ -53,7 +52,7 @@ export class LivePackets {
     this.wall = new WallClock(clock);
     if (format.time) this.deviceClock = new DeviceClock(format.time.tickUs, format.time.wrap);
     const common = { origin, limits, sink, clock };
-    this.batcher = new Batcher({
+    this.batcher = new EagerBatcher({
       ...common,
       stream,
       columns: this.samples,
@@ -61,7 +60,7 @@ export class LivePackets {
     });
     if (format.keepsDiscards) {
       const lines = new TextLines();
-      const batcher = new Batcher({
+      const batcher = new EagerBatcher({
         ...common,
         stream: `${stream}-discards`,
         columns: lines,
@@ -85,7 +84,7 @@ export class LivePackets {
         heardUs = this.arrivalUs = input.arrivalUs;
         await this.takeChunk(chunk);
       }
-      await this.sealDue();
+      await this.settled();
       if (chunk !== null) continue;
       if (input.ended) break;
       const silentMs = (clock.monotonicUs() - heardUs) / 1000;
@@ -96,16 +95,16 @@ export class LivePackets {
       );
     }
     this.framer.reset(this.sink);
-    this.seal(this.batcher);
-    if (this.discards) this.seal(this.discards.batcher);
-    await this.handedOver();
+    this.batcher.seal();
+    this.discards?.batcher.seal();
+    await this.settled();
   }
 
   private async takeChunk(chunk: Uint8Array): Promise<void> {
     this.wall.look();
     this.bytesWithoutPacket += chunk.length;
     this.framer.take(chunk, this.sink);
-    await this.handedOver();
+    await this.settled();
     if (this.bytesWithoutPacket < SUSPICIOUS_BYTES) return;
     this.bytesWithoutPacket = -Infinity; // said once until a packet comes
     this.options.logger.warn(
@@ -114,19 +113,9 @@ export class LivePackets {
     );
   }
 
-  private async sealDue(): Promise<void> {
-    if (this.batcher.lingerLeftMs() === 0) this.seal(this.batcher);
-    if (this.discards?.batcher.lingerLeftMs() === 0) this.seal(this.discards.batcher);
-    await this.handedOver();
-  }
-
-  /** The columns are free at once; that the sink has room again is waited for later. */
-  private seal(batcher: Batcher): void {
-    this.sealing.push(batcher.seal());
-  }
-
-  private async handedOver(): Promise<void> {
-    while (this.sealing.length > 0) await Promise.all(this.sealing.splice(0));
+  private async settled(): Promise<void> {
+    await this.batcher.settled();
+    await this.discards?.batcher.settled();
   }
 
   private lingerLeftMs(): number {
@@ -134,7 +123,7 @@ export class LivePackets {
   }
 
   private takePacket(bytes: Uint8Array, start: number, end: number): boolean {
-    const { format, limits } = this.options;
+    const { format } = this.options;
     const { samples, layout, counters } = this;
     const { checksum, fieldsFrom } = format;
     const bodyEnd = checksum ? end - checksum.sum.bytes : end;
@@ -147,9 +136,9 @@ export class LivePackets {
     }
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const timeUs = this.timeOf(view, start + fieldsFrom);
-    if (samples.count > 0 && Math.abs(timeUs - samples.baseTimeUs) > limits.spanUs) this.seal(this.batcher);
+    this.batcher.makeRoom(timeUs);
     layout.store(view, start + fieldsFrom, samples, samples.append(timeUs));
-    if (this.batcher.recordAdded(samples.count * layout.bytes)) this.seal(this.batcher);
+    this.batcher.recordAdded(samples.count * layout.bytes);
     this.countTime(timeUs);
     counters.records++;
     this.bytesWithoutPacket = 0;
@@ -173,10 +162,9 @@ export class LivePackets {
     if (!this.discards) return;
     const { lines, batcher } = this.discards;
     const timeUs = this.wall.timeOf(this.arrivalUs);
-    if (lines.count > 0 && Math.abs(timeUs - lines.baseTimeUs) > this.options.limits.spanUs)
-      this.seal(batcher);
+    batcher.makeRoom(timeUs);
     lines.append(timeUs, bytes, start, end - start);
-    if (batcher.recordAdded(lines.textBytes)) this.seal(batcher);
+    batcher.recordAdded(lines.textBytes);
   }
 }
 

@@ -1,7 +1,7 @@
 import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
 import { Signal, type Clock } from '@fleetlog/shared/util';
 import type { SerialPort } from 'serialport';
-import { waitForNews, type LiveInput } from '../live-input.js';
+import { waitForNews, type TwoWayInput } from '../live-input.js';
 
 export interface SerialSettings {
   /** `/dev/ttyUSB0`, or better a link below `/dev/serial/by-id`, which stays the same when the device is replugged. */
@@ -29,7 +29,7 @@ const BITS_PER_BYTE = 10;
 const BUSY_BYTES = 2048;
 
 /** An open serial line, read in the background. */
-export class SerialInput implements LiveInput {
+export class SerialInput implements TwoWayInput {
   arrivalUs = 0;
   /** Monotonic time at which the last bytes came. */
   heardUs = -Infinity;
@@ -85,7 +85,6 @@ export class SerialInput implements LiveInput {
     }
   }
 
-  /** Sends bytes; resolves when the operating system has them. */
   async write(bytes: Uint8Array): Promise<void> {
     await this.port.write(Buffer.from(bytes));
   }

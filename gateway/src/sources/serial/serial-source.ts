@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
 import type { Clock } from '@fleetlog/shared/util';
-import type { LiveInput } from '../live-input.js';
+import type { TwoWayInput } from '../live-input.js';
 import type { BatchSink, Source, SourceCounters } from '../source.js';
 import { SerialInput, type SerialSettings } from './serial-input.js';
 
@@ -22,7 +22,7 @@ export interface SerialSourceOptions {
 }
 
 interface LiveReader {
-  read(input: LiveInput, signal: AbortSignal): Promise<void>;
+  read(input: TwoWayInput, signal: AbortSignal): Promise<void>;
 }
 
 /**
