@@ -1,4 +1,4 @@
-import { isFleetlogError } from '@fleetlog/shared/errors';
+import { isFleetlogError, systemCode } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
 import type { OrderedStore, StoreOperation } from '@fleetlog/shared/store';
 import { Signal, type Clock } from '@fleetlog/shared/util';
@@ -50,6 +50,8 @@ export class GroupCommit {
     private readonly companions: () => Companions,
     private readonly clock: Clock,
     private readonly logger: Logger,
+    /** The disk is full: makes room, where it can. */
+    private readonly whenFull: () => Promise<void> = async () => undefined,
   ) {
     this.running = this.run();
   }
@@ -157,6 +159,7 @@ export class GroupCommit {
       } catch (error) {
         if (this.closing && attempt >= closingAttempts) throw error;
         const code = isFleetlogError(error) ? error.code : undefined;
+        if (code === 'FLEETLOG_STORE_FULL' || systemCode(error) === 'ENOSPC') await this.whenFull();
         const message = error instanceof Error ? error.message : String(error);
         this.logger.error({ code, attempt }, `${message} Kept in memory; the buffer tries again.`);
         const backOffMs = Math.min(retryMsMax, retryMsMin * 2 ** (attempt - 1));

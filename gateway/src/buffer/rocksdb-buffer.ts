@@ -1,4 +1,4 @@
-import { FleetlogError } from '@fleetlog/shared/errors';
+import { FleetlogError, isFleetlogError } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
 import { openRocksDb, type OrderedStore, type StoreOperation } from '@fleetlog/shared/store';
 import { RangeSet, Signal, type Clock } from '@fleetlog/shared/util';
@@ -11,6 +11,7 @@ import { GroupCommit, type Companions, type GroupCommitLimits } from './group-co
 import { GapSpans, type GapSpan } from './gap-spans.js';
 import { keys } from './keys.js';
 import { readLife } from './life.js';
+import { Ballast } from './space/ballast.js';
 import type { Disk } from './space/disk.js';
 import { SpaceKeeper, type SpaceState } from './space/keeper.js';
 import type { SpaceLimits, StreamPolicy } from './space/limits.js';
@@ -25,15 +26,31 @@ export interface BufferOptions extends GroupCommitLimits {
   /** Memory for batches before they go to a table file; large saves disk writes where the cloud keeps up. */
   writeBufferBytes: number;
   /** Limits of the space that it takes, and what each stream is worth; without it there are none. */
-  space?: { limits: SpaceLimits; policyOf(stream: string): StreamPolicy; disk: Disk } | undefined;
+  space?: SpaceOptions | undefined;
   clock: Clock;
   clockFacts: ClockFacts;
   logger: Logger;
 }
 
+interface SpaceOptions {
+  limits: SpaceLimits;
+  policyOf: (stream: string) => StreamPolicy;
+  disk: Disk;
+}
+
 /** Opens the buffer in its folder. Errors: FLEETLOG_LOCKED, FLEETLOG_CONFIG, FLEETLOG_STORE, FLEETLOG_STORE_FULL. */
 export async function openBuffer(options: BufferOptions): Promise<GatewayBuffer> {
-  const store = await openRocksDb({
+  try {
+    return await openBufferOn(await openStore(options), options);
+  } catch (error) {
+    if (!isFleetlogError(error, 'FLEETLOG_STORE_FULL') || !options.space) throw error;
+    if (!(await ballastOf(options, options.space).release())) throw error;
+    return openBufferOn(await openStore(options), options);
+  }
+}
+
+const openStore = (options: BufferOptions): Promise<OrderedStore> =>
+  openRocksDb({
     path: options.path,
     purpose: 'buffer folder',
     writeBufferBytes: options.writeBufferBytes,
@@ -41,8 +58,10 @@ export async function openBuffer(options: BufferOptions): Promise<GatewayBuffer>
     blockCache: false,
     blobs: { bytesMin: blobBytesMin, fileBytes: blobFileBytes(options.space?.limits.bytes) },
   });
-  return openBufferOn(store, options);
-}
+
+/** Beside the folder, so that it is there whatever becomes of the database. */
+const ballastOf = ({ path, logger }: BufferOptions, { limits }: SpaceOptions): Ballast =>
+  new Ballast(`${path}.ballast`, limits.ballastBytes, logger);
 
 /** Smaller ones cost less in the table, which compaction writes again and again, than as a part of a blob file. */
 const blobBytesMin = 512;
@@ -95,13 +114,22 @@ class RocksDbBuffer implements GatewayBuffer {
   ) {
     const { clock, logger } = options;
     this.stored = new StoredBatches(store);
-    this.commits = new GroupCommit(store, options, () => this.takeChanges(), clock, logger);
+    this.commits = new GroupCommit(
+      store,
+      options,
+      () => this.takeChanges(),
+      clock,
+      logger,
+      async () => this.space?.diskFull(),
+    );
     this.stamp = new BatchStamp(options.gateway, epoch, clock, options.clockFacts);
     const target = spaceTargetOf(states, store, this.stored, {
       giveUp: (stream, range, why) => this.giveUp(stream, range, why),
       flush: () => this.flush(),
     });
-    this.space = options.space && new SpaceKeeper(target, { ...options, ...options.space });
+    this.space =
+      options.space &&
+      new SpaceKeeper(target, { ...options, ...options.space, ballast: ballastOf(options, options.space) });
   }
 
   get spaceState(): SpaceState | undefined {

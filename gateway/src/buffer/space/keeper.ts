@@ -1,7 +1,10 @@
 import type { GapCause } from '@fleetlog/shared/batch';
 import type { Logger } from '@fleetlog/shared/log';
 import { Signal, type Clock } from '@fleetlog/shared/util';
+import type { ClockFacts } from '../clock-facts.js';
+import type { Ballast } from './ballast.js';
 import type { Disk } from './disk.js';
+import { Expiry } from './expiry.js';
 import { batchOverheadBytes, spaceLevels, type SpaceLevels, type SpaceLimits } from './limits.js';
 import type { StreamPolicy } from './limits.js';
 import type { HeldStream, SpaceTarget } from './target.js';
@@ -9,9 +12,11 @@ import type { HeldStream, SpaceTarget } from './target.js';
 export interface KeeperOptions {
   limits: SpaceLimits;
   writeBufferBytes: number;
-  policyOf(stream: string): StreamPolicy;
+  policyOf: (stream: string) => StreamPolicy;
   disk: Disk;
+  ballast: Ballast;
   clock: Clock;
+  clockFacts: ClockFacts;
   logger: Logger;
 }
 
@@ -34,6 +39,8 @@ export interface SpaceState {
 }
 
 const checkMs = 2000;
+const lookBytesMin = 64 * 1024;
+const chunkBytesMin = 64 * 1024;
 /** Of the files with values, the oldest. */
 const rewriteShare = 0.1;
 /** How often more is given up in one go because the files are still too large. */
@@ -58,9 +65,11 @@ export class SpaceKeeper {
   /** `putBytes` of the target when the files were last measured, and when space was last reclaimed. */
   private measuredAt = 0;
   private reclaimedAt = -Infinity;
+  private lookedAt = -Infinity;
   /** The most that may be held while the disk is short of space. */
   private held = Infinity;
   private readonly stop = new AbortController();
+  private readonly expiry: Expiry;
   private readonly running: Promise<void>;
 
   constructor(
@@ -68,6 +77,8 @@ export class SpaceKeeper {
     private readonly options: KeeperOptions,
   ) {
     this.levels = spaceLevels(options.limits.bytes, options.writeBufferBytes);
+    const { policyOf, clock, clockFacts } = options;
+    this.expiry = new Expiry(target, policyOf, clock, clockFacts);
     this.running = this.run();
   }
 
@@ -80,23 +91,31 @@ export class SpaceKeeper {
     const policy = this.options.policyOf(stream);
     const needed = bytes + batchOverheadBytes;
     // The files grow with what is put until space is reclaimed.
-    if (this.filesBytes + needed > levels.reclaim) this.reclaimSoon();
+    if (this.target.putBytes() - this.lookedAt >= this.lookBytes) await this.lookAtDisk();
+    if (this.filesBytes + needed > this.reclaimLevel) this.reclaimSoon();
     while (this.filesBytes + needed > this.options.limits.bytes && this.reclaiming) await this.reclaiming;
     if (policy.whenFull === 'wait') {
-      const level = (): number => Math.min(levels.wait, this.held);
+      const level = (): number => Math.min(levels.wait, 0.9 * this.held);
       while (target.heldBytes() > 0 && target.heldBytes() + needed > level() && !this.stop.signal.aborted) {
         await this.released.wait(this.stop.signal).catch(() => undefined);
       }
       return undefined;
     }
     while (target.heldBytes() + needed > this.dropLevel && !this.stop.signal.aborted) {
-      const goal = this.dropLevel - Math.max(needed, levels.chunk);
+      const goal = this.dropLevel - Math.max(needed, this.chunk);
       if (!(await this.makeRoom(goal, policy.priority))) {
         if (policy.priority === Infinity) return undefined; // events: there is always room for a few more
         return { cause: 'buffer-full', detail: `New data of priority ${policy.priority}: ${this.why()}.` };
       }
     }
     return undefined;
+  }
+
+  /** The disk took a write no more. */
+  async diskFull(): Promise<void> {
+    this.held = Math.min(this.held, this.target.heldBytes());
+    this.freeBytes = 0;
+    await this.options.ballast.release();
   }
 
   /** Something was acknowledged. */
@@ -107,8 +126,7 @@ export class SpaceKeeper {
   state(): SpaceState {
     const heldBytes = this.target.heldBytes();
     const level = this.dropLevel;
-    const full =
-      heldBytes < level - this.levels.chunk * 2 ? 'no' : this.held < this.levels.drop ? 'disk' : 'limit';
+    const full = heldBytes < level - this.chunk * 2 ? 'no' : this.held < this.levels.drop ? 'disk' : 'limit';
     const free = this.freeBytes - this.options.limits.freeBytesMin;
     return {
       limitBytes: this.options.limits.bytes,
@@ -125,6 +143,22 @@ export class SpaceKeeper {
     await this.running;
     await this.makingRoom?.catch(() => undefined);
     await this.reclaiming;
+  }
+
+  /** Where the disk is short of space, what was removed isn't left lying about. */
+  private get reclaimLevel(): number {
+    const { writeBufferBytes } = this.options;
+    return Math.min(this.levels.reclaim, 1.1 * this.held + 3 * writeBufferBytes);
+  }
+
+  /** So much is put before the free space is looked at again. */
+  private get lookBytes(): number {
+    return Math.max(lookBytesMin, Math.min(this.levels.chunk, this.options.limits.freeBytesMin / 8));
+  }
+
+  /** What is given up at one time: a fiftieth of what may be held, or of what is held on a disk that others fill. */
+  private get chunk(): number {
+    return Math.min(this.levels.chunk, Math.max(chunkBytesMin, this.target.heldBytes() / 50));
   }
 
   private get dropLevel(): number {
@@ -145,7 +179,7 @@ export class SpaceKeeper {
 
   /** Gives up chunks until at most `goal` is held. False where nothing of this priority or below can go. */
   private async makeRoom(goal: number, priority: number): Promise<boolean> {
-    const { target, levels } = this;
+    const { target } = this;
     while (this.makingRoom) await this.makingRoom;
     let done = false;
     this.makingRoom = (async () => {
@@ -157,7 +191,7 @@ export class SpaceKeeper {
         }
         if (!victim?.oldest) return;
         const [first, last] = victim.oldest;
-        const bytes = Math.max(levels.chunk, Math.min(target.heldBytes() - goal, 16 * levels.chunk));
+        const bytes = Math.max(this.chunk, Math.min(target.heldBytes() - goal, 16 * this.chunk));
         const batches = Math.max(1, Math.round(bytes / victim.bytesPerBatch));
         const range: [number, number] = [first, Math.min(last, first + batches - 1)];
         const { priority: worth } = this.options.policyOf(victim.stream);
@@ -205,23 +239,33 @@ export class SpaceKeeper {
 
   /** Measures, and reclaims or gives back where that is needed. */
   private async check(): Promise<void> {
-    const { disk, limits } = this.options;
+    const { limits, ballast } = this.options;
+    await this.expiry.run();
     await this.measure();
-    if (this.diskBytes > this.levels.reclaim) this.reclaimSoon();
+    if (this.diskBytes > this.reclaimLevel) this.reclaimSoon();
     await this.reclaiming;
+    await this.lookAtDisk();
+    if (this.freeBytes < limits.freeBytesMin / 2) {
+      this.held = Math.max(0, this.held - this.chunk);
+      await this.makeRoom(this.held, Infinity);
+      this.reclaimedAt = -Infinity;
+      this.reclaimSoon();
+      await this.reclaiming;
+    } else if (this.held === Infinity) {
+      await ballast.restore(this.freeBytes - limits.freeBytesMin);
+    }
+  }
+
+  /** Below the floor of free space nothing is held but what is held now, until there is enough again. */
+  private async lookAtDisk(): Promise<void> {
+    const { disk, limits } = this.options;
+    this.lookedAt = this.target.putBytes();
     this.freeBytes = await disk.freeBytes();
-    const heldBytes = this.target.heldBytes();
     if (this.freeBytes < limits.freeBytesMin) {
-      this.held = Math.min(this.held, heldBytes);
-      if (this.freeBytes < limits.freeBytesMin / 2) {
-        this.held = Math.max(0, this.held - this.levels.chunk);
-        await this.makeRoom(this.held, Infinity);
-        this.reclaimSoon();
-        await this.reclaiming;
-      }
-    } else if (this.freeBytes > limits.freeBytesMin * floorEase) {
-      if (this.held !== Infinity) this.released.set();
+      this.held = Math.min(this.held, this.target.heldBytes());
+    } else if (this.freeBytes > limits.freeBytesMin * floorEase && this.held !== Infinity) {
       this.held = Infinity;
+      this.released.set();
     }
   }
 
@@ -240,7 +284,7 @@ export class SpaceKeeper {
   }
 
   private reclaimSoon(): void {
-    if (this.target.putBytes() - this.reclaimedAt >= this.levels.chunk) this.reclaiming ??= this.reclaim();
+    if (this.target.putBytes() - this.reclaimedAt >= this.chunk) this.reclaiming ??= this.reclaim();
   }
 
   /**
@@ -253,9 +297,9 @@ export class SpaceKeeper {
       await target.flush(); // what was given up is still there before it
       await target.reclaim(0);
       await this.measure();
-      await this.rewrite((levels.drop + levels.reclaim) / 2);
+      await this.rewrite(0.95 * this.reclaimLevel);
       for (let round = 0; round < squeezesMax && this.diskBytes > levels.reclaim; round++) {
-        await this.makeRoom(target.heldBytes() - 2 * levels.chunk, Infinity);
+        await this.makeRoom(target.heldBytes() - 2 * this.chunk, Infinity);
         await target.flush();
         await this.rewrite(levels.reclaim);
       }
