@@ -369,6 +369,8 @@ describe('HTTP API', () => {
       '/v1/gaps',
       '/v1/gateways',
       '/v1/health',
+      '/v1/query',
+      '/v1/signals',
       '/v1/status',
       '/v1/streams',
       '/v1/tail',

@@ -14,6 +14,7 @@ import { defaultLimits, type ApiContext, type ApiLimits } from './context.js';
 import { answer, handleErrors } from './errors.js';
 import { listRoutes } from './list-routes.js';
 import { readRoutes } from './read-routes.js';
+import { signalRoutes } from './signal-routes.js';
 import { Slots } from './slots.js';
 import { stateRoutes } from './state-routes.js';
 
@@ -77,6 +78,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   listRoutes(app, context);
   readRoutes(app, context);
   catalogueRoutes(app, context);
+  signalRoutes(app, context);
   stateRoutes(app, context);
   try {
     await app.listen({ host, port });

@@ -2,7 +2,8 @@ import http from 'node:http';
 import https from 'node:https';
 import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
 
-export type Query = Record<string, string | undefined>;
+/** Several values of a name are sent one by one. */
+export type Query = Record<string, string | readonly string[] | undefined>;
 
 /** An answer that streams. */
 export interface ApiStream {
@@ -86,7 +87,8 @@ export class ApiClient {
     const url = new URL(this.base);
     url.pathname = `${url.pathname.replace(/\/$/, '')}${path}`;
     for (const [name, value] of Object.entries(query)) {
-      if (value !== undefined) url.searchParams.set(name, value);
+      if (value === undefined) continue;
+      for (const one of [value].flat()) url.searchParams.append(name, one);
     }
     const { request: open } = url.protocol === 'https:' ? https : http;
     const headers = content && { 'content-type': 'application/octet-stream' };

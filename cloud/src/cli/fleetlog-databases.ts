@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
 import type { Added, DatabaseDetails, Databases } from '../api/catalogue-schemas.js';
 import { contextOf, createSubcommand, print, type CliStreams } from './fleetlog-context.js';
-import { bytes, count, moment, table } from './fleetlog-table.js';
+import { bytes, count, moment, oneLine, table } from './fleetlog-table.js';
 
 const shownProblems = 20;
 /** Digits of a version that people see; the API takes as few. */
@@ -177,14 +177,6 @@ function signalTable({ signals }: MessageRow): string {
     },
     { title: 'comment', text: ({ comment }) => oneLine(comment) },
   ]);
-}
-
-const widest = 60;
-
-/** A file's own words don't steer the terminal. */
-function oneLine(text: string): string {
-  const line = text.replace(/[\p{Cc}\s]+/gu, ' ');
-  return line.length > widest ? `${line.slice(0, widest - 1)}…` : line;
 }
 
 function problemList({ problems, errors, warnings }: DatabaseDetails): string {

@@ -48,3 +48,11 @@ export function span(seconds: number): string {
 
 export const ago = (seconds: number | undefined): string =>
   seconds === undefined ? '-' : `${span(seconds)} ago`;
+
+const widest = 60;
+
+/** Words of a file or a gateway on one line: short, and without what steers a terminal. */
+export function oneLine(text: string): string {
+  const line = text.replace(/[\p{Cc}\s]+/gu, ' ');
+  return line.length > widest ? `${line.slice(0, widest - 1)}…` : line;
+}

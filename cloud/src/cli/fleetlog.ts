@@ -4,6 +4,8 @@ import { createRoot, type CliStreams } from './fleetlog-context.js';
 import { databasesCommand } from './fleetlog-databases.js';
 import { exportCommand } from './fleetlog-export.js';
 import { gapsCommand, gatewaysCommand, statusCommand, streamsCommand } from './fleetlog-lists.js';
+import { queryCommand } from './fleetlog-query.js';
+import { signalsCommand } from './fleetlog-signals.js';
 import { tailCommand } from './fleetlog-tail.js';
 import { vehiclesCommand } from './fleetlog-vehicles.js';
 
@@ -19,6 +21,8 @@ export function createFleetlog(streams: CliStreams): Command {
     databasesCommand(streams),
     assignCommand(streams),
     vehiclesCommand(streams),
+    signalsCommand(streams),
+    queryCommand(streams),
     statusCommand(streams),
   ]) {
     root.addCommand(command);

@@ -1,0 +1,68 @@
+import { Type, type Static } from 'typebox';
+import { rowFormats } from '../query/row-formats.js';
+
+/* What the routes of signals take and give. */
+const Count = Type.Integer({ minimum: 0 });
+const Time = Type.String({ format: 'date-time' });
+const closed = { additionalProperties: false };
+const Gateway = Type.String({ minLength: 1, maxLength: 63, description: 'Gateway.' });
+const Name = Type.String({
+  minLength: 1,
+  maxLength: 255,
+  description: 'stream/Message/Signal, or its end where that means one signal only.',
+});
+
+export const SignalsQuery = Type.Object(
+  {
+    gateway: Gateway,
+    stream: Type.Optional(Type.String({ maxLength: 63, description: 'Only this stream.' })),
+    match: Type.Optional(
+      Type.String({ maxLength: 255, description: 'Only names that hold this, in any case.' }),
+    ),
+  },
+  closed,
+);
+
+export const SignalsBody = Type.Object({
+  databases: Type.Array(
+    Type.Object({
+      stream: Type.String(),
+      database: Type.String(),
+      version: Type.String(),
+      from: Type.Optional(Time),
+      to: Type.Optional(Time),
+      identifiers: Type.Optional(
+        Type.Integer({ minimum: 0, description: 'Different ones in a sample of the traffic.' }),
+      ),
+      identifiersKnown: Type.Optional(
+        Type.Integer({ minimum: 0, description: 'Those that the database describes.' }),
+      ),
+    }),
+  ),
+  signals: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      unit: Type.String(),
+      database: Type.String(),
+      comment: Type.String(),
+      labels: Count,
+      cycleTimeMs: Type.Optional(Type.Number()),
+      from: Type.Optional(Time),
+      to: Type.Optional(Time),
+    }),
+  ),
+});
+
+export const QueryQuery = Type.Object(
+  {
+    gateway: Gateway,
+    signal: Type.Array(Name, { minItems: 1, maxItems: 256, description: 'One or more.' }),
+    from: Type.Optional(Type.String({ maxLength: 64, description: 'First event time, inclusive.' })),
+    to: Type.Optional(Type.String({ maxLength: 64, description: 'Last event time, exclusive.' })),
+    format: Type.Optional(Type.String({ enum: [...rowFormats], description: 'csv where not given.' })),
+    labels: Type.Optional(Type.Boolean({ description: 'Text for values that have a label.' })),
+  },
+  closed,
+);
+
+export type Signals = Static<typeof SignalsBody>;

@@ -1,0 +1,91 @@
+import type { Series } from '../signals/decode/decoder.js';
+
+/** Values of some columns whose times don't come before those of earlier answers. */
+export type ColumnSource = AsyncIterator<Series[], unknown>;
+
+/** Walks the series of one source by time. */
+class SourceCursor {
+  /** Time of the next value; Infinity at the end. */
+  timeUs = -Infinity;
+  private series: Series[] = [];
+  private at: number[] = [];
+  private isAtEnd = false;
+
+  constructor(
+    private readonly source: ColumnSource,
+    /** Columns of the whole that this source fills, in its order. */
+    private readonly columns: readonly number[],
+  ) {}
+
+  /** Takes the next values that there are, where the ones at hand are used up. */
+  async settle(): Promise<void> {
+    for (;;) {
+      this.timeUs = Infinity;
+      for (let k = 0; k < this.series.length; k++) {
+        const { count, times } = this.series[k];
+        if (this.at[k] < count && times[this.at[k]] < this.timeUs) this.timeUs = times[this.at[k]];
+      }
+      if (this.timeUs < Infinity) return;
+      const { done, value } = await this.source.next();
+      if (done) {
+        this.isAtEnd = true;
+        return;
+      }
+      this.series = value;
+      this.at = value.map(() => 0);
+    }
+  }
+
+  /** Whether its next value is at hand, or known not to come. */
+  get isSettled(): boolean {
+    return this.isAtEnd || this.series.some(({ count }, k) => this.at[k] < count);
+  }
+
+  /** Moves the values of `timeUs` into the row. */
+  take(timeUs: number, row: (number | undefined)[]): void {
+    let next = Infinity;
+    for (let k = 0; k < this.series.length; k++) {
+      const { count, times, values } = this.series[k];
+      let at = this.at[k];
+      if (at < count && times[at] === timeUs) {
+        row[this.columns[k]] = values[at];
+        this.at[k] = ++at;
+      }
+      if (at < count && times[at] < next) next = times[at];
+    }
+    this.timeUs = next;
+  }
+}
+
+/**
+ * Several sources on one time axis: a row for each time at which some column has a value, in the order of time. Where a
+ * column has several values of one time, each has a row. The row holds until the next call.
+ */
+export class RowMerge {
+  readonly row: (number | undefined)[];
+  private readonly cursors: SourceCursor[];
+
+  constructor(sources: readonly { source: ColumnSource; columns: readonly number[] }[], columns: number) {
+    this.row = Array.from({ length: columns }, () => undefined);
+    this.cursors = sources.map(({ source, columns: own }) => new SourceCursor(source, own));
+  }
+
+  /** Fills `row` and returns its time in µs; a promise where a source has to be waited for; Infinity at the end. */
+  next(): number | Promise<number> {
+    for (const cursor of this.cursors) if (!cursor.isSettled) return this.settled();
+    return this.taken();
+  }
+
+  private async settled(): Promise<number> {
+    for (const cursor of this.cursors) if (!cursor.isSettled) await cursor.settle();
+    return this.taken();
+  }
+
+  private taken(): number {
+    let timeUs = Infinity;
+    for (const cursor of this.cursors) if (cursor.timeUs < timeUs) timeUs = cursor.timeUs;
+    this.row.fill(undefined);
+    for (const cursor of this.cursors) if (cursor.timeUs === timeUs) cursor.take(timeUs, this.row);
+    return timeUs;
+  }
+}
