@@ -200,7 +200,7 @@ describe('serial lines', function () {
     await using folder = await tempFolder('serial');
     await using line = new SerialLine(folder.path);
     await line.plug();
-    const { log } = start({
+    const { log } = await opened({
       format: 'packets',
       path: line.port,
       packet: { ...imuPacket, checksum: 'crc32' },
