@@ -7,6 +7,7 @@ import { logLevels, type LogLevel } from '@fleetlog/shared/log';
 import { EVENTS_STREAM } from './events/events.js';
 import { writeBuffersInLimitMin, type SpaceLimits } from './buffer/space/limits.js';
 import { StreamConfig } from './sources/config.js';
+import type { BudgetLimits } from './uplink/budget.js';
 import type { TlsOptions } from './uplink/dial.js';
 import type { BacklogOrder } from './uplink/schedule.js';
 
@@ -54,6 +55,28 @@ const UplinkSchema = Type.Object(
       { ...closed, default: {} },
     ),
     rate: Type.Optional(Bytes('Most bytes a second')),
+    budget: Type.Optional(
+      Type.Object(
+        {
+          month: Bytes('Bytes on the wire in a month (UTC), sent and received'),
+          priority: Type.Integer({
+            minimum: 0,
+            maximum: 10,
+            default: 10,
+            description: 'When it is used up, streams of this priority and above go on; 10: events only',
+          }),
+        },
+        closed,
+      ),
+    ),
+    linger: Type.Optional(Duration("Wait of a record for its batch, where a stream doesn't say another")),
+    compression: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 19,
+        description: 'zstd level of text lines and samples; CAN frames have a coding of their own',
+      }),
+    ),
     backlog: Type.Object(
       {
         order: Type.Union([Type.Literal('oldest-first'), Type.Literal('newest-first')], {
@@ -124,6 +147,9 @@ export interface GatewayConfig {
     window: { batches: number; bytes: number };
     /** Infinity where there is no limit; of the backlog too. */
     bytesPerSecond: number;
+    budget: BudgetLimits | undefined;
+    /** zstd level; undefined takes that of each kind of stream. */
+    compression: number | undefined;
     backlog: { order: BacklogOrder; share: number; bytesPerSecond: number };
   };
   buffer: {
@@ -187,6 +213,11 @@ export function checkGatewayConfig(value: unknown, source: string): GatewayConfi
         bytes: atLeast(byteCount(uplink.window.bytes), 1024, 'uplink.window.bytes', '1KiB', source),
       },
       bytesPerSecond: rate(uplink.rate, 'uplink.rate', source),
+      budget: uplink.budget && {
+        bytes: atLeast(byteCount(uplink.budget.month), 1000, 'uplink.budget.month', '1kB', source),
+        priority: uplink.budget.priority,
+      },
+      compression: uplink.compression,
       backlog: {
         order: uplink.backlog.order,
         share: uplink.backlog.share,
@@ -206,7 +237,7 @@ export function checkGatewayConfig(value: unknown, source: string): GatewayConfi
         source,
       ),
     },
-    streams: checkStreams(raw.streams, base, source),
+    streams: checkStreams(raw.streams, uplink.linger, base, source),
   };
 }
 
@@ -222,6 +253,7 @@ function spaceLimits(buffer: Static<typeof BufferSchema>, source: string): Space
 
 function checkStreams(
   streams: Record<string, StreamConfig>,
+  linger: string | undefined,
   base: string,
   source: string,
 ): Record<string, StreamConfig> {
@@ -242,6 +274,7 @@ function checkStreams(
       );
     }
     checked[name] = stream;
+    if (linger !== undefined) stream.batch.linger ??= linger;
     if (stream.path === undefined) continue;
     const place = resolve(base, stream.path);
     const user = users.get(place);

@@ -20,8 +20,10 @@ import { EventStream } from './events/event-stream.js';
 import { EVENTS_STREAM, type GatewayEvents } from './events/events.js';
 import { createSource } from './sources/create.js';
 import { BackOff } from './uplink/back-off.js';
+import { Budget } from './uplink/budget.js';
 import { connectMqtt } from './uplink/mqtt-link.js';
 import { Uplink } from './uplink/uplink.js';
+import { WireMeter } from './uplink/wire-meter.js';
 
 export interface RunOptions {
   /** End as soon as every source has ended and the cloud has acknowledged everything. */
@@ -100,7 +102,12 @@ export async function runGateway(config: GatewayConfig, options: RunOptions): Pr
   const events: GatewayEvents = { note: (type, attributes) => opened.events?.note(type, attributes) };
   const sources: SupervisedSource[] = Object.entries(config.streams).map(([stream, streamConfig]) => ({
     stream,
-    source: createSource(stream, streamConfig, { clock, logger, events }),
+    source: createSource(stream, streamConfig, {
+      clock,
+      logger,
+      events,
+      compression: config.uplink.compression,
+    }),
     condition: 'running',
   }));
   const endless = sources.find(({ source }) => !source.finite);
@@ -114,9 +121,12 @@ export async function runGateway(config: GatewayConfig, options: RunOptions): Pr
   const eventStream = (opened.events = new EventStream({ sink: buffer, clock, logger }));
   events.note('gateway.started', { version: productVersion, epoch: buffer.epoch });
   const fillRate = new FillRate(buffer, clock);
+  const meter = WireMeter.load(join(config.data, 'traffic.json'), clock, logger);
+  const priorityOf = (stream: string): number => streamPolicy(config, stream).priority;
+  const budget = new Budget(meter, config.uplink.budget, { priorityOf, events, logger });
   const uplink = new Uplink(
     { gateway: config.gateway, ...config.uplink, version: productVersion },
-    { buffer, connect: connectMqtt, clock, random: Math.random, logger },
+    { buffer, budget, connect: connectMqtt, clock, random: Math.random, logger },
   );
   await using control = await serveControl(
     controlSocketPath(config.data),
@@ -168,6 +178,7 @@ export async function runGateway(config: GatewayConfig, options: RunOptions): Pr
     } finally {
       stopUplink.abort();
       await Promise.all([uplinkDone, reporting]);
+      await meter.save();
     }
   }
   return progress();

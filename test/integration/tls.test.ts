@@ -56,6 +56,7 @@ describe('TLS', function () {
 
   describe('of the embedded broker', () => {
     let sink: Sink;
+    let counted = 0;
     let broker: Broker | undefined;
     let url: string;
 
@@ -106,6 +107,7 @@ describe('TLS', function () {
           will: { topic: `fleetlog/v1/${gateway}/status`, payload: Buffer.alloc(0) },
           subscribeTo: `fleetlog/v1/${gateway}/ack`,
           onMessage: () => undefined,
+          meter: { count: (sent, received) => void (counted += sent + received) },
         },
         new AbortController().signal,
       );
@@ -127,7 +129,10 @@ describe('TLS', function () {
 
     it('lets a gateway in by its password', async () => {
       await start();
+      counted = 0;
       await sends({ ca: authority.ca }, { password: 'secret' });
+      // 100 kB in records of 16 KiB with 22 bytes each, the handshake, and MQTT's own.
+      assert.ok(counted > 101_000 && counted < 106_000, `${counted} bytes on the wire`);
       await complains(connect({ ca: authority.ca }, { password: 'wrong' }), /refuses the gateway "truck-1"/);
     });
 

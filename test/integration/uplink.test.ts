@@ -5,6 +5,8 @@ import { systemClock } from '@fleetlog/shared/util';
 import type { GatewayBuffer } from '#gateway/buffer/buffer.js';
 import { openBuffer, openBufferOn } from '#gateway/buffer/rocksdb-buffer.js';
 import { connectMqtt } from '#gateway/uplink/mqtt-link.js';
+import { Budget, type BudgetLimits } from '#gateway/uplink/budget.js';
+import { WireMeter } from '#gateway/uplink/wire-meter.js';
 import { Uplink, type UplinkOptions } from '#gateway/uplink/uplink.js';
 import { openRocksDb } from '@fleetlog/shared/store';
 import { bufferOptions } from '../support/buffer-options.js';
@@ -24,9 +26,17 @@ class RunningUplink implements AsyncDisposable {
   private readonly stop = new AbortController();
   private readonly done: Promise<void>;
 
-  constructor(buffer: GatewayBuffer, url: string, options: Partial<UplinkOptions> = {}) {
+  constructor(
+    buffer: GatewayBuffer,
+    url: string,
+    options: Partial<UplinkOptions> = {},
+    budget: Partial<BudgetLimits> = {},
+  ) {
     const note = (_facts: object, message: string): void => void this.messages.push(message);
     const logger: Logger = { ...silentLogger, info: note, warn: note, error: note };
+    const meter = WireMeter.load('/nonexistent/traffic.json', systemClock, logger);
+    const priorityOf = (stream: string): number =>
+      stream === 'events' ? Infinity : stream === 'gps' ? 8 : 5;
     this.uplink = new Uplink(
       {
         gateway: 'truck-1',
@@ -44,7 +54,18 @@ class RunningUplink implements AsyncDisposable {
         version: '0.0.0',
         ...options,
       },
-      { buffer, connect: connectMqtt, clock: systemClock, random: () => 0.1, logger },
+      {
+        budget: new Budget(
+          meter,
+          { bytes: Infinity, priority: 10, ...budget },
+          { priorityOf, events: { note: (type) => void this.messages.push(type) }, logger },
+        ),
+        buffer,
+        connect: connectMqtt,
+        clock: systemClock,
+        random: () => 0.1,
+        logger,
+      },
     );
     this.done = this.uplink.run(this.stop.signal);
   }
@@ -188,6 +209,25 @@ describe('uplink', () => {
     const tookMs = performance.now() - startMs;
     assert.ok(tookMs > 900, `23 kB in ${tookMs} ms`);
     assert.equal(cloud.arrivals.length, 23);
+  });
+
+  it('counts what goes over the wire, and stops at its budget with what has no priority', async () => {
+    await using running = new RunningUplink(buffer, cloud.url, {}, { bytes: 20_000, priority: 8 });
+    await put('can0', 40, 1000);
+    await until('the end of the budget', () => running.uplink.state.budget.level === 'used-up');
+    await until('answers to all that is under way', () => running.uplink.state.inFlightBatches === 0);
+    const sent = cloud.sequences('can0').length;
+    assert.ok(sent >= 15 && sent < 40, `${sent} batches`);
+    await put('gps', 3, 1000);
+    await until('what has priority', () => cloud.sequences('gps').length === 3);
+    await roundTrips(running);
+    assert.equal(cloud.sequences('can0').length, sent);
+    const { sent: bytes } = running.uplink.state.budget;
+    assert.ok(
+      bytes > (sent + 3) * 1050 && bytes < (sent + 3) * 1400 + 2000,
+      `${bytes} bytes of ${sent} batches`,
+    );
+    assert.ok(running.messages.includes('uplink.budget-used-up'));
   });
 
   it('keeps to its rate with live batches too', async () => {

@@ -31,6 +31,8 @@ describe("the gateway's configuration", () => {
       ackTimeoutMs: 15_000,
       window: { batches: 64, bytes: 4 * 1024 * 1024 },
       bytesPerSecond: Infinity,
+      budget: undefined,
+      compression: undefined,
       backlog: { order: 'oldest-first', share: 1, bytesPerSecond: Infinity },
     });
     assert.equal(config.buffer.commitIntervalMs, 250);
@@ -47,6 +49,9 @@ describe("the gateway's configuration", () => {
           keepAlive: '1min',
           window: { batches: 8, bytes: '64KiB' },
           rate: '64kB',
+          linger: '10s',
+          compression: 19,
+          budget: { month: '2GB', priority: 7 },
           backlog: { order: 'newest-first', share: 0.5, rate: '10kB' },
         },
         buffer: { commitInterval: '1s' },
@@ -55,6 +60,9 @@ describe("the gateway's configuration", () => {
     );
     assert.match(config.uplink.tls.ca ?? '', /^\/.*ca\.crt$/);
     assert.equal(config.uplink.bytesPerSecond, 64_000);
+    assert.deepEqual(config.uplink.budget, { bytes: 2e9, priority: 7 });
+    assert.equal(config.uplink.compression, 19);
+    assert.equal(config.streams.can0.batch.linger, '10s');
     assert.deepEqual(config.uplink.backlog, { order: 'newest-first', share: 0.5, bytesPerSecond: 10_000 });
     assert.equal(config.uplink.protocol, '5');
     assert.equal(config.uplink.keepAliveMs, 60_000);

@@ -15,7 +15,7 @@ export interface BatchLimits {
 
 export const BatchConfig = Type.Object(
   {
-    linger: Duration('Longest wait of a record for its batch to be sealed', '500ms'),
+    linger: Type.Optional(Duration('Longest wait of a record for its batch to be sealed; 500ms')),
     span: Duration('Event time that a batch covers', '1s'),
     records: Type.Integer({ minimum: 1, maximum: 65_536, default: 8192, description: 'Records in a batch' }),
     bytes: Bytes('Data or text in a batch, uncompressed', '256KiB'),
@@ -27,7 +27,7 @@ export type BatchConfig = Static<typeof BatchConfig>;
 /** `key` names the place in the configuration, for errors. Errors: FLEETLOG_CONFIG. */
 export function batchLimits(config: BatchConfig, key: string): BatchLimits {
   return {
-    lingerMs: within(durationMs(config.linger), 1, 3_600_000, `${key}.linger`, '1ms to 1h'),
+    lingerMs: within(durationMs(config.linger ?? '500ms'), 1, 3_600_000, `${key}.linger`, '1ms to 1h'),
     spanUs: within(durationMs(config.span), 1, 1_800_000, `${key}.span`, '1ms to 30min') * 1000,
     records: config.records,
     bytes: within(byteCount(config.bytes), 1, 1_048_576, `${key}.bytes`, '1B to 1MiB'),

@@ -8,6 +8,7 @@ import { inspectBuffer, type StreamReport } from '../buffer/inspect.js';
 import type { SpaceReport } from '../buffer/space/report.js';
 import type { GatewayConfig } from '../config.js';
 import { askGateway } from '../control/client.js';
+import type { BudgetReport } from '../uplink/budget.js';
 import { controlSocketPath, type ControlRequest } from '../control/protocol.js';
 import { describeGateway, type GatewayReport } from '../control/status.js';
 import { bufferFolder, openGatewayBuffer } from '../main.js';
@@ -29,6 +30,7 @@ export async function printStatus(
   if (uplink) {
     const link = uplink.connected ? 'connected' : `not connected: ${uplink.trouble}`;
     print(`uplink   ${uplink.url}, ${link}, ${uplink.inFlightBatches} batches on their way`);
+    print(`month    ${budgetLine(uplink.budget)}`);
   }
   if (space) print(`buffer   ${spaceLine(space)}`);
   print(
@@ -59,6 +61,15 @@ export async function printStatus(
       ]),
     ),
   );
+}
+
+function budgetLine({ month, sent, received, limitBytes, level }: BudgetReport): string {
+  const megabytes = (bytes: number): string =>
+    (bytes / 1e6).toLocaleString('en', { maximumFractionDigits: 1 });
+  const used = `${month}: ${megabytes(sent)} MB sent, ${megabytes(received)} MB received`;
+  if (limitBytes === undefined) return used;
+  const state = { within: '', 'nearly-used': ', nearly used', 'used-up': ', used up' }[level];
+  return `${used}, of ${megabytes(limitBytes)} MB${state}`;
 }
 
 function spaceLine({

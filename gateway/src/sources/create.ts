@@ -24,7 +24,12 @@ import type { Source } from './source.js';
 export function createSource(
   stream: string,
   config: StreamConfig,
-  { clock, logger, events }: { clock: Clock; logger: Logger; events: GatewayEvents },
+  {
+    clock,
+    logger,
+    events,
+    compression,
+  }: { clock: Clock; logger: Logger; events: GatewayEvents; compression?: number | undefined },
 ): Source {
   checkStreamKeys(stream, config);
   const common = {
@@ -32,10 +37,12 @@ export function createSource(
     limits: batchLimits(config.batch, `streams.${stream}.batch`),
     clock,
     logger: logger.child({ stream }),
+    compression,
   };
   const createFeed = (): Feed => {
     if (config.format === 'candump') return new CandumpFeed();
-    return new LinesFeed(config.source === 'file' ? new RecordedTimes(clock) : new ArrivalTimes(clock));
+    const times = config.source === 'file' ? new RecordedTimes(clock) : new ArrivalTimes(clock);
+    return new LinesFeed(times, compression);
   };
   if (config.source === 'slcan') return createSlcanSource(config, common, events);
   if (config.source === 'serial') return createSerialSource(config, common, createFeed);
@@ -62,6 +69,7 @@ interface Common {
   limits: BatchLimits;
   clock: Clock;
   logger: Logger;
+  compression: number | undefined;
 }
 
 function createSerialSource(config: StreamConfig, common: Common, createFeed: () => Feed): Source {

@@ -19,12 +19,16 @@ export class LinesFeed extends Feed {
   private timeUs = 0;
   private timedLine = 0;
 
-  constructor(private readonly times: LineTimes) {
+  /** `level`: of compression, where not the usual one. */
+  constructor(
+    private readonly times: LineTimes,
+    private readonly level?: number,
+  ) {
     super();
   }
 
   override encode(): EncodedPayload {
-    return encodeLines(this.columns);
+    return encodeLines(this.columns, this.level);
   }
 
   override lookAhead(window: LineWindow): void {

@@ -18,6 +18,8 @@ export interface Link {
   publish(topic: string, payload: Uint8Array, options?: { retain?: boolean }): Promise<void>;
   /** Resolves when what was published has left for the operating system, or the link is closed. */
   drained(): Promise<void>;
+  /** Tells the meter what went over the wire since the last time. */
+  count(): void;
   /** Says goodbye, so that the broker doesn't publish the last will. */
   end(): Promise<void>;
   /** Cuts the connection; the broker will publish the last will when it notices. */
@@ -31,6 +33,8 @@ export interface LinkOptions {
   password: string | undefined;
   protocol: '3.1.1' | '5';
   tls: TlsOptions;
+  /** Told what goes over the wire, bytes; also of attempts that fail. */
+  meter: { count(sent: number, received: number): void };
   keepAliveMs: number;
   connectTimeoutMs: number;
   will: { topic: string; payload: Uint8Array };

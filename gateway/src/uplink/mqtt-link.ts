@@ -38,13 +38,16 @@ export async function connectMqtt(options: LinkOptions, signal: AbortSignal): Pr
 function open(options: LinkOptions): MqttLink {
   const url = new URL(options.url);
   if (url.protocol.startsWith('ws')) {
+    // A WebSocket's bytes can't be counted on the wire: the budget doesn't see them.
     return new MqttLink(
+      options,
       connect(options.url, { ...clientOptions(options), ...readTlsFiles(options.tls, 'uplink.tls') }),
     );
   }
   const { stream, wire } = dial(url, options.tls);
   const client = new MqttClient(() => stream as never, clientOptions(options)); // typed as readable-stream's
-  const link = new MqttLink(client, wire);
+  const link = new MqttLink(options, client, wire);
+  wire.on('close', () => link.count());
   // mqtt.js keeps those of TLS to itself.
   stream.on('error', (error) => (link.error ??= error));
   return link;
@@ -81,7 +84,10 @@ class MqttLink implements Link {
   private reason: string | undefined;
   private readonly unconfirmed = new Set<number>();
 
+  private counted = { sent: 0, received: 0 };
+
   constructor(
+    private readonly options: LinkOptions,
     readonly client: MqttClient,
     private readonly wire?: Socket,
   ) {
@@ -129,6 +135,14 @@ class MqttLink implements Link {
       const id = this.client.getLastMessageId();
       this.unconfirmed.add(id);
     });
+  }
+
+  count(): void {
+    if (!this.wire) return;
+    const { bytesWritten, bytesRead } = this.wire;
+    const { sent, received } = this.counted;
+    this.counted = { sent: bytesWritten, received: bytesRead };
+    this.options.meter.count(bytesWritten - sent, bytesRead - received);
   }
 
   async drained(): Promise<void> {

@@ -2,6 +2,7 @@ import type { Logger } from '@fleetlog/shared/log';
 import { decodeAck, topics, type Ack } from '@fleetlog/shared/topics';
 import { RangeSet, Signal, type Clock } from '@fleetlog/shared/util';
 import type { GatewayBuffer } from '../buffer/buffer.js';
+import type { Budget } from './budget.js';
 import { Admission, type AdmissionOptions } from './admission.js';
 import type { Link } from './link.js';
 import type { Lane, Schedule, Turn } from './schedule.js';
@@ -41,6 +42,7 @@ export interface SessionParts {
   /** Begin with one batch, since on the last connection nothing was acknowledged. */
   probe: boolean;
   buffer: GatewayBuffer;
+  budget: Budget;
   schedule: Schedule;
   status: StatusReporter;
   counters: UplinkCounters;
@@ -72,6 +74,7 @@ export class Session {
    * behind it doesn't cost a whole window again and again.
    */
   private probing: boolean;
+  private month = '';
   private acks: Promise<void> = Promise.resolve();
   private ackTimeoutMs: number;
   /** Monotonic ms of the last acknowledgement, and of the last sign that the connection moves at all. */
@@ -173,10 +176,11 @@ export class Session {
   }
 
   private async send(signal: AbortSignal, stopped: Promise<undefined>): Promise<void> {
-    const { buffer, schedule, clock } = this.parts;
+    const { buffer, budget, schedule, clock } = this.parts;
     while (!signal.aborted) {
       const nowMs = this.nowMs();
-      const turn = schedule.next(buffer.streams(), this.openLanes(nowMs));
+      const streams = buffer.streams().filter(({ stream }) => budget.allows(stream));
+      const turn = schedule.next(streams, this.openLanes(nowMs));
       if (turn !== undefined) {
         await this.take(turn);
         await Promise.race([this.link.drained(), stopped]);
@@ -251,6 +255,7 @@ export class Session {
     const { isLimited } = this.admission;
     counters.sentBatches++;
     counters.sentBytes += bytes.length;
+    this.link.count();
     const answered = (): void => {
       const nowMs = (this.lifeMs = this.nowMs());
       this.window.confirmed(stream, sequence, nowMs);
@@ -274,7 +279,11 @@ export class Session {
   private async tick(signal: AbortSignal): Promise<void> {
     const { clock, status } = this.parts;
     while (!signal.aborted) {
-      status.publishChanges(this.link);
+      this.link.count();
+      const { level, month } = this.parts.budget.report();
+      if (month !== this.month) this.wake.set(); // a new month, a new budget
+      this.month = month;
+      status.publishChanges(this.link, level === 'used-up');
       await clock.sleep(Math.min(tickMsMax, this.options.ackTimeoutMs / 4), signal);
       this.sendAgainWhatIsLate();
       this.dropIfHalfOpen();

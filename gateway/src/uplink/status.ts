@@ -3,8 +3,9 @@ import type { Clock } from '@fleetlog/shared/util';
 import type { GatewayBuffer } from '../buffer/buffer.js';
 import type { Link } from './link.js';
 
-/** Changes are published at most this often. */
+/** Changes are published at most this often; where each byte counts, the second. */
 const intervalMs = 5000;
+const sparingIntervalMs = 900_000;
 
 /** Publishes what the gateway says of itself: retained, at each connection, on change, and at the end. */
 export class StatusReporter {
@@ -39,9 +40,9 @@ export class StatusReporter {
     this.published = '';
   }
 
-  publishChanges(link: Link): void {
+  publishChanges(link: Link, sparing: boolean): void {
     const nowMs = this.clock.monotonicUs() / 1000;
-    if (nowMs - this.publishedMs < intervalMs) return;
+    if (nowMs - this.publishedMs < (sparing ? sparingIntervalMs : intervalMs)) return;
     const facts = JSON.stringify(this.streams());
     if (facts === this.published) return;
     this.published = facts;

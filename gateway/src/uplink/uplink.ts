@@ -4,6 +4,7 @@ import { topics } from '@fleetlog/shared/topics';
 import { Signal, type Clock } from '@fleetlog/shared/util';
 import type { GatewayBuffer } from '../buffer/buffer.js';
 import { BackOff } from './back-off.js';
+import type { Budget, BudgetReport } from './budget.js';
 import type { TlsOptions } from './dial.js';
 import type { Connect, Link } from './link.js';
 import { LiveFirst, type BacklogOrder } from './schedule.js';
@@ -26,6 +27,7 @@ export interface UplinkOptions extends SessionOptions {
 
 export interface UplinkParts {
   buffer: GatewayBuffer;
+  budget: Budget;
   connect: Connect;
   clock: Clock;
   /** Numbers in [0, 1), for the jitter of the back-off. */
@@ -39,6 +41,8 @@ export interface UplinkState {
   trouble: string | undefined;
   inFlightBatches: number;
   inFlightBytes: number;
+  /** What this month cost, on the wire. */
+  budget: BudgetReport;
   counters: UplinkCounters;
 }
 
@@ -85,6 +89,7 @@ export class Uplink {
       trouble: this.trouble,
       inFlightBatches: inFlight?.batches ?? 0,
       inFlightBytes: inFlight?.bytes ?? 0,
+      budget: this.parts.budget.report(),
       counters: { ...this.counters },
     };
   }
@@ -112,6 +117,7 @@ export class Uplink {
           password,
           protocol,
           tls,
+          meter: this.parts.budget,
           keepAliveMs,
           connectTimeoutMs,
           will: { topic: this.status.topic, payload: this.status.encode(false) },
@@ -131,6 +137,7 @@ export class Uplink {
     const { status, counters, progress } = this;
     const session = new Session(link, this.options, {
       probe: this.probe,
+      budget: this.parts.budget,
       buffer,
       schedule: new LiveFirst(buffer.streams(), this.options.backlog.order, () => clock.monotonicUs() / 1000),
       status,

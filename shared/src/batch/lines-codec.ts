@@ -12,8 +12,8 @@ import { compress, decompress } from './zstd.js';
  * text    = bytes                   ; all lines, one behind the other
  */
 
-/** Encodes lines. Errors: FLEETLOG_BATCH_LIMIT for a line over `limits.lineBytesMax`. */
-export function encodeLines(lines: TextLines): EncodedPayload {
+/** Encodes lines; `level` is zstd's. Errors: FLEETLOG_BATCH_LIMIT for a line over `limits.lineBytesMax`. */
+export function encodeLines(lines: TextLines, level = 3): EncodedPayload {
   const { count, timeOffsetUs, lineStart } = lines;
   const { firstTimeUs, lastTimeUs } = timeSpan(lines);
   const raw = Buffer.allocUnsafe(2 * VARINT_BYTES_MAX * count + lines.textBytes);
@@ -33,7 +33,7 @@ export function encodeLines(lines: TextLines): EncodedPayload {
   return {
     kind: 'lines',
     codec: 'lines-1',
-    payload: compress(raw.subarray(0, rawBytes), 3),
+    payload: compress(raw.subarray(0, rawBytes), level),
     rawBytes,
     recordCount: count,
     firstTimeUs,

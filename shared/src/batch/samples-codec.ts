@@ -24,7 +24,7 @@ const unitBytesMax = 32;
 const SCALED = 128;
 
 /** Encodes samples, bit for bit. Errors: FLEETLOG_BATCH_LIMIT, FLEETLOG_BATCH_MALFORMED for channels no reader takes. */
-export function encodeSamples(samples: Samples): EncodedPayload {
+export function encodeSamples(samples: Samples, level = 1): EncodedPayload {
   const { channels, count } = samples;
   const { firstTimeUs, lastTimeUs } = timeSpan(samples);
   const head = encodeChannels(channels);
@@ -45,7 +45,7 @@ export function encodeSamples(samples: Samples): EncodedPayload {
   return {
     kind: 'samples',
     codec: 'samples-1',
-    payload: compress(raw.subarray(0, at)),
+    payload: compress(raw.subarray(0, at), level),
     rawBytes: at,
     recordCount: count,
     firstTimeUs,

@@ -23,6 +23,8 @@ export interface LivePacketsOptions {
   format: PacketFormat;
   clock: Clock;
   logger: Logger;
+  /** zstd level, where not the usual one. */
+  compression: number | undefined;
 }
 
 /** Brings the packets of one life of an input into batches of samples. */
@@ -56,7 +58,7 @@ export class LivePackets {
       ...common,
       stream,
       columns: this.samples,
-      encode: () => encodeSamples(this.samples),
+      encode: () => encodeSamples(this.samples, options.compression),
     });
     if (format.keepsDiscards) {
       const lines = new TextLines();
@@ -64,7 +66,7 @@ export class LivePackets {
         ...common,
         stream: `${stream}-discards`,
         columns: lines,
-        encode: () => encodeLines(lines),
+        encode: () => encodeLines(lines, options.compression),
       });
       this.discards = { lines, batcher };
     }
