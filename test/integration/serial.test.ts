@@ -81,7 +81,7 @@ describe('serial lines', function () {
     });
     const imu = new Imu({ seed: 1, rateHz: 1000 });
     const beganUs = systemClock.monotonicUs();
-    while (source.counters.records < 4000) {
+    while (source.counters.records < 6000) {
       await line.write(imu.next(systemClock.monotonicUs() - beganUs));
       await systemClock.sleep(3);
     }
@@ -97,14 +97,11 @@ describe('serial lines', function () {
     const times = samplesOf(sink).flatMap((samples) =>
       Array.from({ length: samples.count }, (_, i) => samples.timeUs(i)),
     );
-    const uneven = times
-      .slice(1500)
-      .map((time, i) => Math.abs(time - times[1500 + i - 1] - 1000))
-      .slice(1);
-    assert.ok(
-      uneven.every((us) => us < 60),
-      `${uneven.reduce((a, b) => Math.max(a, b), 0)} µs`,
-    );
+    // In its first seconds the fit still looks for the packets that waited least.
+    const settled = times.slice(4000);
+    const uneven = settled.slice(1).map((time, i) => Math.abs(time - settled[i] - 1000));
+    const most = uneven.reduce((one, other) => Math.max(one, other), 0);
+    assert.ok(uneven.length > 1500 && most < 60, `${most} µs`);
     const ends = Math.abs(times.at(-1)! - systemClock.nowUs());
     assert.ok(ends < 2_000_000, `the last sample is ${ends} µs from now`);
     assert.ok(Math.abs((samplesOf(sink)[0].columns[4][0] as number) - 2048) < 400, 'it feels gravity');
