@@ -104,6 +104,9 @@ const BufferSchema = Type.Object(
       '4GiB',
     ),
     minFree: Bytes('Free space of the disk that is left to others', '256MiB'),
+    writeBudget: Type.Optional(
+      Bytes('Bytes that the gateway may write to disk in a day; kept by rarer commits, up to 10s'),
+    ),
     ballast: Bytes('A file to be deleted when the disk is full, so that the buffer can make room', '8MiB'),
     commitInterval: Duration('Longest wait of a batch for others to share its sync barrier', '250ms'),
     commitSize: Bytes('Waiting batches that are made durable at once', '4MiB'),
@@ -158,6 +161,7 @@ export interface GatewayConfig {
     commitBytes: number;
     queueBytes: number;
     writeBufferBytes: number;
+    writeBytesPerDay: number | undefined;
   };
   streams: Record<string, StreamConfig>;
 }
@@ -226,6 +230,7 @@ export function checkGatewayConfig(value: unknown, source: string): GatewayConfi
     },
     buffer: {
       space: spaceLimits(buffer, source),
+      writeBytesPerDay: buffer.writeBudget === undefined ? undefined : byteCount(buffer.writeBudget),
       commitIntervalMs: durationMs(buffer.commitInterval),
       commitBytes: byteCount(buffer.commitSize),
       queueBytes: byteCount(buffer.queueSize),

@@ -12,6 +12,7 @@ const suites: Record<string, () => Promise<BenchRow[]>> = {
   codec: async () => (await import('./codec.bench.js')).benchCodec(),
   signals: async () => (await import('./signals.bench.js')).benchSignals(),
   parse: async () => (await import('./pipeline.bench.js')).benchParse(),
+  flash: async () => (await import('./flash.bench.js')).benchFlash(),
   buffer: async () => (await import('./buffer.bench.js')).benchBuffer(),
   ingest: async () => (await import('./ingest.bench.js')).benchIngest(),
   export: async () => (await import('./export.bench.js')).benchExport(),

@@ -2,6 +2,7 @@ import type { RangeSet } from '@fleetlog/shared/util';
 import type { StreamKind } from '@fleetlog/shared/batch';
 import type { BatchSink } from '../sources/source.js';
 import type { SpaceState } from './space/keeper.js';
+import type { WriteState } from './write-budget.js';
 
 /** A batch in the buffer, numbered, as it goes over the wire; or a gap record, for `sequence … lastSequence`. */
 export interface BufferedBatch {
@@ -48,6 +49,8 @@ export interface GatewayBuffer extends BatchSink, AsyncDisposable {
   /** One life of this folder. */
   readonly epoch: string;
   streams(): BufferedStream[];
+  /** What it writes to disk. */
+  readonly writeState: WriteState;
   /** How much of its space it takes; undefined where it has no limits. */
   readonly spaceState: SpaceState | undefined;
   /** Where the stream's source goes on behind the last batch that was put; undefined at its first start. */

@@ -18,6 +18,7 @@ import type { SpaceLimits, StreamPolicy } from './space/limits.js';
 import { spaceTargetOf } from './space/target-of.js';
 import { StoredBatches } from './stored-batches.js';
 import { StreamState, type Totals } from './stream-state.js';
+import { bytesWritten, WriteBudget, type WriteState } from './write-budget.js';
 
 export interface BufferOptions extends GroupCommitLimits {
   gateway: string;
@@ -25,6 +26,8 @@ export interface BufferOptions extends GroupCommitLimits {
   path: string;
   /** Memory for batches before they go to a table file; large saves disk writes where the cloud keeps up. */
   writeBufferBytes: number;
+  /** Bytes that the process may write to disk in a day, kept by rarer commits; undefined: no limit. */
+  writeBytesPerDay?: number | undefined;
   /** Limits of the space that it takes, and what each stream is worth; without it there are none. */
   space?: SpaceOptions | undefined;
   clock: Clock;
@@ -100,6 +103,7 @@ class RocksDbBuffer implements GatewayBuffer {
   private readonly commits: GroupCommit;
   private readonly stored: StoredBatches;
   private readonly stamp: BatchStamp;
+  private readonly writes: WriteBudget;
   private readonly space: SpaceKeeper | undefined;
   private readonly durable = new Signal();
   /** Acknowledgements and refusals run one after the other. */
@@ -114,9 +118,23 @@ class RocksDbBuffer implements GatewayBuffer {
   ) {
     const { clock, logger } = options;
     this.stored = new StoredBatches(store);
+    this.writes = new WriteBudget(
+      { commitIntervalMs: options.commitIntervalMs, bytesPerDay: options.writeBytesPerDay },
+      bytesWritten,
+      clock,
+      logger,
+    );
+    const { writes } = this;
+    const { commitBytes, queueBytes } = options;
     this.commits = new GroupCommit(
       store,
-      options,
+      {
+        get commitIntervalMs() {
+          return writes.commitIntervalMs;
+        },
+        commitBytes,
+        queueBytes,
+      },
       () => this.takeChanges(),
       clock,
       logger,
@@ -130,6 +148,10 @@ class RocksDbBuffer implements GatewayBuffer {
     this.space =
       options.space &&
       new SpaceKeeper(target, { ...options, ...options.space, ballast: ballastOf(options, options.space) });
+  }
+
+  get writeState(): WriteState {
+    return this.writes.state;
   }
 
   get spaceState(): SpaceState | undefined {

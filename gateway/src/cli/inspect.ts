@@ -6,6 +6,7 @@ import { systemClock } from '@fleetlog/shared/util';
 import type { GatewayBuffer } from '../buffer/buffer.js';
 import { inspectBuffer, type StreamReport } from '../buffer/inspect.js';
 import type { SpaceReport } from '../buffer/space/report.js';
+import type { WriteState } from '../buffer/write-budget.js';
 import type { GatewayConfig } from '../config.js';
 import { askGateway } from '../control/client.js';
 import type { BudgetReport } from '../uplink/budget.js';
@@ -23,7 +24,7 @@ export async function printStatus(
     describeGateway(config, buffer),
   )) as GatewayReport;
   if (json) return print(JSON.stringify(report));
-  const { gateway, running, pid, uplink, space, streams } = report;
+  const { gateway, running, pid, uplink, space, writes, streams } = report;
   print(
     `gateway  ${gateway}, ${running ? `running (process ${pid})` : 'not running'}, epoch ${report.epoch}`,
   );
@@ -33,6 +34,8 @@ export async function printStatus(
     print(`month    ${budgetLine(uplink.budget)}`);
   }
   if (space) print(`buffer   ${spaceLine(space)}`);
+  if (writes?.budgetBytesPerDay !== undefined)
+    print(`writes   ${writesLine(writes, writes.budgetBytesPerDay)}`);
   print(
     table(
       [
@@ -64,13 +67,17 @@ export async function printStatus(
 }
 
 function budgetLine({ month, sent, received, limitBytes, level }: BudgetReport): string {
-  const megabytes = (bytes: number): string =>
-    (bytes / 1e6).toLocaleString('en', { maximumFractionDigits: 1 });
   const used = `${month}: ${megabytes(sent)} MB sent, ${megabytes(received)} MB received`;
   if (limitBytes === undefined) return used;
   const state = { within: '', 'nearly-used': ', nearly used', 'used-up': ', used up' }[level];
   return `${used}, of ${megabytes(limitBytes)} MB${state}`;
 }
+
+function writesLine({ writtenBytes = 0, commitIntervalMs }: WriteState, budget: number): string {
+  return `${megabytes(writtenBytes)} MB to disk since the start, budget ${megabytes(budget)} MB a day, commits every ${Math.round(commitIntervalMs)} ms`;
+}
+
+const megabytes = (bytes: number): string => (bytes / 1e6).toLocaleString('en', { maximumFractionDigits: 1 });
 
 function spaceLine({
   diskBytes,
@@ -80,8 +87,6 @@ function spaceLine({
   hoursLeft,
   bytesPerSecond,
 }: SpaceReport): string {
-  const megabytes = (bytes: number): string =>
-    (bytes / 1e6).toLocaleString('en', { maximumFractionDigits: 1 });
   const used = `${megabytes(diskBytes)} of ${megabytes(limitBytes)} MB, ${megabytes(freeBytes)} MB free on the disk`;
   if (full !== 'no') return `${used}; full: the oldest is given up`;
   if (hoursLeft === undefined) return used;

@@ -1,5 +1,6 @@
 import type { BufferedStream, GatewayBuffer } from '../buffer/buffer.js';
 import type { SpaceReport } from '../buffer/space/report.js';
+import type { WriteState } from '../buffer/write-budget.js';
 import type { GatewayConfig } from '../config.js';
 import type { SourceCounters } from '../sources/source.js';
 import type { UplinkState } from '../uplink/uplink.js';
@@ -15,6 +16,8 @@ export interface GatewayReport {
   uplink?: UplinkState & { url: string };
   /** Absent where no gateway runs. */
   space?: SpaceReport;
+  /** Absent where no gateway runs. */
+  writes?: WriteState;
   streams: (BufferedStream & {
     priority?: number;
     source?: SourceCounters & { condition: SourceCondition };
@@ -47,6 +50,7 @@ export function describeGateway(
     running: true,
     pid: process.pid,
     ...(life.space && { space: life.space }),
+    writes: buffer.writeState,
     uplink: { url: config.uplink.url, ...life.uplink },
     streams,
   };
