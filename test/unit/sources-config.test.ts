@@ -34,7 +34,7 @@ describe('configuration of a stream', () => {
     [{}, 'test: missing key "source".'],
     [
       { ...file, source: 'socketcan' },
-      'test: "source" must be a file, command, serial or slcan (socketcan comes later).',
+      'test: "source" must be a file, command, serial, slcan or gpsd (socketcan comes later).',
     ],
     [{ ...file, format: 'asc' }, 'test: "format" must be a candump, lines or packets.'],
     [{ ...file, repeat: true }, 'test: unknown key "repeat".'],

@@ -15,9 +15,9 @@ const paceUnit = 'factor above 0, or max, or original';
 export const StreamConfig = Type.Object(
   {
     source: choice(
-      ['file', 'command', 'serial', 'slcan'],
+      ['file', 'command', 'serial', 'slcan', 'gpsd'],
       'Where the records come from',
-      'file, command, serial or slcan (socketcan comes later)',
+      'file, command, serial, slcan or gpsd (socketcan comes later)',
     ),
     format: Type.Optional(
       choice(
@@ -74,6 +74,7 @@ export const StreamConfig = Type.Object(
       }),
     ),
     packet: Type.Optional(PacketConfig),
+    host: Type.Optional(Type.String({ description: 'gpsd: where it listens; default 127.0.0.1:2947' })),
     priority: Type.Integer({
       minimum: 0,
       maximum: 9,
@@ -127,6 +128,7 @@ const sources: Record<StreamConfig['source'], { needs: Key[]; takes: Key[]; form
     takes: ['origin', 'baud', 'rtscts', 'silence', 'dataBitrate', 'listenOnly', 'timestamps', 'bus'],
     formats: [],
   },
+  gpsd: { needs: [], takes: ['host', 'origin', 'silence'], formats: [] },
 };
 /** Keys of all sources. */
 const common: readonly Key[] = ['source', 'batch', 'priority', 'whenFull', 'maxAge'];

@@ -1,7 +1,8 @@
+import { stat } from 'node:fs/promises';
 import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
-import { Signal, type Clock } from '@fleetlog/shared/util';
+import type { Clock } from '@fleetlog/shared/util';
 import type { SerialPort } from 'serialport';
-import { waitForNews, type TwoWayInput } from '../live-input.js';
+import { QueuedInput } from '../queued-input.js';
 
 export interface SerialSettings {
   /** `/dev/ttyUSB0`, or better a link below `/dev/serial/by-id`, which stays the same when the device is replugged. */
@@ -17,8 +18,6 @@ export interface SerialSettings {
 type Port = Awaited<ReturnType<typeof SerialPort.binding.open>>;
 
 const READ_BYTES = 64 * 1024;
-/** Bytes that wait here while the buffer has no room; then they wait in the kernel, which drops what is too much. */
-const WAITING_BYTES_MAX = 1024 * 1024;
 /**
  * Bytes are given time to gather, since each read costs as much as a kilobyte; but no more than fits into the 4 KB that
  * the kernel keeps.
@@ -29,16 +28,7 @@ const BITS_PER_BYTE = 10;
 const BUSY_BYTES = 2048;
 
 /** An open serial line, read in the background. */
-export class SerialInput implements TwoWayInput {
-  arrivalUs = 0;
-  /** Monotonic time at which the last bytes came. */
-  heardUs = -Infinity;
-  /** Why the line was lost, if it was. */
-  failure: FleetlogError | undefined;
-  private readonly waiting: { bytes: Uint8Array; arrivalUs: number }[] = [];
-  private waitingBytes = 0;
-  private readonly news = new Signal();
-  private readonly taken = new Signal();
+export class SerialInput extends QueuedInput {
   private readonly closing = new AbortController();
   private readonly reading: Promise<void>;
 
@@ -46,8 +36,9 @@ export class SerialInput implements TwoWayInput {
     private readonly port: Port,
     private readonly path: string,
     private readonly gatherMs: number,
-    private readonly clock: Clock,
+    clock: Clock,
   ) {
+    super(clock);
     this.reading = this.pump();
   }
 
@@ -64,25 +55,6 @@ export class SerialInput implements TwoWayInput {
     }
     const fullMs = (GATHER_BYTES * BITS_PER_BYTE * 1000) / baud;
     return new SerialInput(port, path, Math.min(GATHER_MS_MAX, fullMs), clock);
-  }
-
-  get ended(): boolean {
-    return this.failure !== undefined && this.waiting.length === 0;
-  }
-
-  read(): Uint8Array | null {
-    const next = this.waiting.shift();
-    if (!next) return null;
-    this.waitingBytes -= next.bytes.length;
-    this.arrivalUs = next.arrivalUs;
-    this.taken.set();
-    return next.bytes;
-  }
-
-  async more(timeoutMs: number, signal: AbortSignal): Promise<void> {
-    if (this.waiting.length === 0 && !this.failure) {
-      await waitForNews(this.news, this.clock, timeoutMs, signal);
-    }
   }
 
   async write(bytes: Uint8Array): Promise<void> {
@@ -102,22 +74,19 @@ export class SerialInput implements TwoWayInput {
     try {
       while (!closing.signal.aborted) {
         const { bytesRead } = await port.read(buffer, 0, READ_BYTES);
-        const bytes = new Uint8Array(buffer.subarray(0, bytesRead));
-        this.heardUs = clock.monotonicUs();
-        this.waiting.push({ bytes, arrivalUs: this.heardUs });
-        this.waitingBytes += bytesRead;
-        this.news.set();
-        while (this.waitingBytes > WAITING_BYTES_MAX) await this.taken.wait(closing.signal);
+        this.push(new Uint8Array(buffer.subarray(0, bytesRead)));
+        await this.room(closing.signal);
         if (bytesRead < BUSY_BYTES) await clock.sleep(this.gatherMs, closing.signal);
       }
     } catch (cause) {
       if (closing.signal.aborted) return;
-      this.failure = new FleetlogError(
-        'FLEETLOG_SOURCE',
-        `The serial port ${this.path} was lost (${systemCode(cause) ?? (cause as Error).message}); it is opened again as soon as it is back.`,
-        { cause },
+      this.fail(
+        new FleetlogError(
+          'FLEETLOG_SOURCE',
+          `The serial port ${this.path} was lost (${systemCode(cause) ?? (cause as Error).message}); it is opened again as soon as it is back.`,
+          { cause },
+        ),
       );
-      this.news.set();
     }
   }
 }
@@ -138,4 +107,14 @@ function openError(path: string, baud: number, cause: unknown): FleetlogError {
     return `${path} can't be opened as a serial port: ${text.replace(/^Error:? */, '')}.`;
   };
   return new FleetlogError('FLEETLOG_SOURCE', sentence(), { cause });
+}
+
+/** What a path leads to, followed through links; undefined where it leads nowhere. */
+export async function deviceAt(path: string): Promise<string | undefined> {
+  try {
+    const { rdev, ino, dev } = await stat(path);
+    return `${rdev}:${dev}:${ino}`;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,0 +1,112 @@
+import { durationMs } from '@fleetlog/shared/config';
+import { FleetlogError } from '@fleetlog/shared/errors';
+import type { Logger } from '@fleetlog/shared/log';
+import type { Clock } from '@fleetlog/shared/util';
+import type { BatchLimits } from '../batch/limits.js';
+import type { GatewayEvents } from '../events/events.js';
+import type { StreamConfig } from './config.js';
+import type { Feed } from './feed.js';
+import { gpsdAddress, openGpsd } from './gpsd/gpsd.js';
+import { LiveSource, type LiveSourceOptions } from './live-source.js';
+import { LiveText } from './live-text.js';
+import { LivePackets } from './serial/live-packets.js';
+import { packetFormat } from './serial/packet-config.js';
+import { deviceAt, SerialInput, type SerialSettings } from './serial/serial-input.js';
+import { bitrates, dataBitrates } from './slcan/slcan-line.js';
+import { SlcanReader } from './slcan/slcan-reader.js';
+import type { Source } from './source.js';
+
+/** What all sources are given. */
+interface Common {
+  stream: string;
+  limits: BatchLimits;
+  clock: Clock;
+  logger: Logger;
+  compression: number | undefined;
+}
+
+/** Lines or packets of a serial port. Errors: FLEETLOG_CONFIG. */
+export function createSerialSource(config: StreamConfig, common: Common, createFeed: () => Feed): Source {
+  const { path, origin = 'live' } = config;
+  const format = config.packet && packetFormat(config.packet, `streams.${common.stream}.packet`);
+  return new LiveSource({
+    ...serialLine(config, common),
+    kind: format ? 'samples' : 'lines',
+    createReader: (counters, sink) =>
+      format
+        ? new LivePackets({ ...common, origin, format }, counters, sink)
+        : new LiveText({ ...common, origin, createFeed }, path!, counters, sink),
+  });
+}
+
+/** CAN frames of an adapter on a serial port. Errors: FLEETLOG_CONFIG. */
+export function createSlcanSource(config: StreamConfig, common: Common, events: GatewayEvents): Source {
+  const { path, bus = 'can0', origin = 'live', listenOnly = true, timestamps = true } = config;
+  const key = `streams.${common.stream}`;
+  const settings = {
+    bitrate: oneOf(config.bitrate!, bitrates, `${key}.bitrate`),
+    dataBitrate: config.dataBitrate && oneOf(config.dataBitrate, dataBitrates, `${key}.dataBitrate`),
+    listenOnly,
+    timestamps,
+  };
+  return new LiveSource({
+    // A bus may rightly be silent; the adapter's answers to the question for its state count as being heard.
+    ...serialLine(config, common),
+    kind: 'can',
+    createReader: (counters, sink) =>
+      new SlcanReader({ ...common, bus, path: path!, origin, settings, events }, counters, sink),
+  });
+}
+
+/** What gpsd reports, as lines of JSON and NMEA. Errors: FLEETLOG_CONFIG. */
+export function createGpsdSource(config: StreamConfig, common: Common, createFeed: () => Feed): Source {
+  const { host = '127.0.0.1:2947', origin = 'live', silence } = config;
+  const key = `streams.${common.stream}.host`;
+  const address = gpsdAddress(host, key);
+  return new LiveSource({
+    ...common,
+    kind: 'lines',
+    place: `gpsd at ${host}`,
+    open: async (signal) => openGpsd(address, common.clock, signal),
+    silenceMs: silenceMs(silence),
+    createReader: (counters, sink) => new LiveText({ ...common, origin, createFeed }, host, counters, sink),
+  });
+}
+
+function serialLine(
+  config: StreamConfig,
+  { clock, logger }: Common,
+): Pick<LiveSourceOptions, 'place' | 'open' | 'identify' | 'silenceMs' | 'clock'> {
+  const settings = serialSettings(config);
+  const { path, baud } = settings;
+  return {
+    place: path,
+    open: async () => {
+      const input = await SerialInput.open(settings, clock);
+      logger.info({ baud }, `Reading ${path} at ${baud} baud.`);
+      return input;
+    },
+    identify: () => deviceAt(path),
+    silenceMs: silenceMs(config.silence),
+    clock,
+  };
+}
+
+function serialSettings({ path, baud, dataBits, parity, stopBits, rtscts }: StreamConfig): SerialSettings {
+  return {
+    path: path!,
+    baud: baud ?? 115_200,
+    dataBits: dataBits === 7 ? 7 : 8,
+    parity: parity ?? 'none',
+    stopBits: stopBits === 2 ? 2 : 1,
+    rtscts: rtscts ?? false,
+  };
+}
+
+const silenceMs = (text = '30s'): number => (text === 'off' ? Infinity : durationMs(text));
+
+function oneOf<Value extends number>(value: number, values: readonly Value[], key: string): Value {
+  const found = values.find((one) => one === value);
+  if (found !== undefined) return found;
+  throw new FleetlogError('FLEETLOG_CONFIG', `"${key}" is ${value}; it must be one of ${values.join(', ')}.`);
+}
