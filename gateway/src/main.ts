@@ -3,8 +3,8 @@ import { productVersion } from '@fleetlog/shared/cli';
 import { durationMs } from '@fleetlog/shared/config';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
-import type { Clock } from '@fleetlog/shared/util';
-import { systemClockFacts } from './buffer/clock-facts.js';
+import { bootId, type Clock } from '@fleetlog/shared/util';
+import { systemClockFacts, type ClockFacts } from './buffer/clock-facts.js';
 import type { BufferedStream, GatewayBuffer } from './buffer/buffer.js';
 import { inspectBuffer } from './buffer/inspect.js';
 import { openBuffer } from './buffer/rocksdb-buffer.js';
@@ -19,6 +19,8 @@ import { superviseSource, type SupervisedSource } from './control/supervise-sour
 import { EventStream } from './events/event-stream.js';
 import { EVENTS_STREAM, type GatewayEvents } from './events/events.js';
 import { createSource } from './sources/create.js';
+import { timesyncFile, type KernelSync } from './time/kernel-sync.js';
+import { TimeKeeper } from './time/time-keeper.js';
 import { BackOff } from './uplink/back-off.js';
 import { Budget } from './uplink/budget.js';
 import { connectMqtt } from './uplink/mqtt-link.js';
@@ -32,6 +34,10 @@ export interface RunOptions {
   signal: AbortSignal;
   logger: Logger;
   clock: Clock;
+  /** One life of the monotonic clock, where it isn't the kernel's boot. */
+  boot?: string;
+  /** Whether something keeps the wall clock right; asks the system where it isn't given. */
+  kernel?: KernelSync;
   /** Called about every two seconds with how far things are. */
   onProgress?: ((progress: RunProgress) => void) | undefined;
 }
@@ -61,6 +67,7 @@ export function openGatewayBuffer(
   config: GatewayConfig,
   clock: Clock,
   logger: Logger,
+  clockFacts: ClockFacts = systemClockFacts(clock),
 ): Promise<GatewayBuffer> {
   return openBuffer({
     gateway: config.gateway,
@@ -72,7 +79,7 @@ export function openGatewayBuffer(
       disk: diskOf(config.data),
     },
     clock,
-    clockFacts: systemClockFacts(clock),
+    clockFacts,
     logger,
   });
 }
@@ -96,7 +103,8 @@ export const bufferFolder = (config: GatewayConfig): string => join(config.data,
  * Errors: those of a source that can't go on, of the buffer's folder, FLEETLOG_USAGE.
  */
 export async function runGateway(config: GatewayConfig, options: RunOptions): Promise<RunProgress> {
-  const { clock, logger, signal, untilDrained } = options;
+  const { clock, logger, signal, untilDrained, boot = bootId(), kernel = timesyncFile() } = options;
+  const keeper = new TimeKeeper({ clock, boot, kernel, logger });
   // The sources' configuration is checked before anything is opened; they note nothing before they run.
   const opened: { events?: EventStream } = {};
   const events: GatewayEvents = { note: (type, attributes) => opened.events?.note(type, attributes) };
@@ -104,6 +112,7 @@ export async function runGateway(config: GatewayConfig, options: RunOptions): Pr
     stream,
     source: createSource(stream, streamConfig, {
       clock,
+      keeper,
       logger,
       events,
       compression: config.uplink.compression,
@@ -117,9 +126,16 @@ export async function runGateway(config: GatewayConfig, options: RunOptions): Pr
       `--until-drained needs sources that end, and the stream "${endless.stream}" never does.`,
     );
   }
-  await using buffer = await openGatewayBuffer(config, clock, logger);
-  const eventStream = (opened.events = new EventStream({ sink: buffer, clock, logger }));
-  events.note('gateway.started', { version: productVersion, epoch: buffer.epoch });
+  await using buffer = await openGatewayBuffer(config, clock, logger, keeper);
+  const eventStream = (opened.events = new EventStream({ sink: buffer, time: keeper, logger }));
+  const { state, uncertaintyUs } = keeper.read();
+  events.note('gateway.started', {
+    version: productVersion,
+    epoch: buffer.epoch,
+    boot,
+    clock: state,
+    uncertaintyUs,
+  });
   const fillRate = new FillRate(buffer, clock);
   const meter = WireMeter.load(join(config.data, 'traffic.json'), clock, logger);
   const priorityOf = (stream: string): number => streamPolicy(config, stream).priority;
@@ -132,7 +148,12 @@ export async function runGateway(config: GatewayConfig, options: RunOptions): Pr
     controlSocketPath(config.data),
     {
       status: () =>
-        describeGateway(config, buffer, { uplink: uplink.state, sources, space: fillRate.report() }),
+        describeGateway(config, buffer, {
+          uplink: uplink.state,
+          sources,
+          space: fillRate.report(),
+          clock: keeper.read(),
+        }),
       buffer: () => inspectBuffer(buffer),
     },
     logger,
@@ -147,6 +168,7 @@ export async function runGateway(config: GatewayConfig, options: RunOptions): Pr
   const reporting = Promise.all([
     report(options, progress, stopUplink.signal),
     fillRate.run(stopUplink.signal),
+    keeper.watch(events, stopUplink.signal),
   ]);
   const work = async (): Promise<void> => {
     const grace = new AbortController();

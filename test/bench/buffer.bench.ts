@@ -8,6 +8,7 @@ import type { GatewayBuffer } from '#gateway/buffer/buffer.js';
 import { checkGatewayConfig, type GatewayConfig } from '#gateway/config.js';
 import { openGatewayBuffer } from '#gateway/main.js';
 import { createSource } from '#gateway/sources/create.js';
+import { keeperOn } from '../support/keeper.js';
 import { candumpText } from '#sim/vehicle/can-bus.js';
 import { sealedBatch } from '../support/sealed-batches.js';
 import { tempFolder } from '../support/temp-folder.js';
@@ -37,6 +38,7 @@ async function fileToBuffer(folder: string): Promise<BenchRow> {
     await using buffer = await open(config);
     const source = createSource('can0', config.streams.can0, {
       clock: systemClock,
+      keeper: keeperOn(systemClock),
       logger: silentLogger,
       events: noEvents,
     });

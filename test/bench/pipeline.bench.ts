@@ -6,6 +6,7 @@ import { silentLogger } from '@fleetlog/shared/log';
 import { systemClock } from '@fleetlog/shared/util';
 import { createSource } from '#gateway/sources/create.js';
 import { noEvents } from '../support/source-options.js';
+import { keeperOn } from '../support/keeper.js';
 import type { BenchRow } from './row.js';
 
 const FRAMES = 200_000;
@@ -71,7 +72,7 @@ async function benchFile(text: Uint8Array): Promise<number[]> {
       const source = createSource(
         'can0',
         { source: 'file', format: 'candump', path, priority: 5, batch },
-        { clock: systemClock, logger: silentLogger, events: noEvents },
+        { clock: systemClock, keeper: keeperOn(systemClock), logger: silentLogger, events: noEvents },
       );
       const start = performance.now();
       await source.run({ put: () => Promise.resolve() }, undefined, new AbortController().signal);

@@ -363,6 +363,7 @@ describe('HTTP API', () => {
     const openapi = await json<{ paths: object }>(cloud, '/v1/openapi.json');
     assert.deepEqual(Object.keys(openapi.paths).sort(), [
       '/v1/assignments',
+      '/v1/clocks',
       '/v1/databases',
       '/v1/databases/{name}',
       '/v1/export',

@@ -101,7 +101,7 @@ describe('fleetlog-gateway', () => {
     const events = cloud.eventArrivals.flatMap(({ bytes }) => decodeEvents(decodeBatch(bytes)));
     assert.deepEqual(
       events.map(({ type }) => type),
-      ['gateway.started', 'gateway.stopped'],
+      ['gateway.started', 'clock.start', 'gateway.stopped'],
     );
   });
 

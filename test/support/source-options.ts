@@ -6,6 +6,7 @@ import { StreamConfig } from '#gateway/sources/config.js';
 import { createSource } from '#gateway/sources/create.js';
 import type { Source } from '#gateway/sources/source.js';
 import { FakeClock } from './fake-clock.js';
+import { keeperOn } from './keeper.js';
 
 /** A source as the gateway makes it of a piece of configuration. */
 export function sourceOf(
@@ -13,7 +14,12 @@ export function sourceOf(
   parts: { clock?: Clock; logger?: Logger; events?: GatewayEvents } = {},
 ): Source {
   const { clock = new FakeClock(), logger = silentLogger, events = noEvents } = parts;
-  return createSource('stream0', checkConfig(StreamConfig, config, 'test'), { clock, logger, events });
+  return createSource('stream0', checkConfig(StreamConfig, config, 'test'), {
+    clock,
+    keeper: keeperOn(clock),
+    logger,
+    events,
+  });
 }
 
 export const noEvents: GatewayEvents = { note: () => {} };

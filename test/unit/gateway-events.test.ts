@@ -4,6 +4,7 @@ import { silentLogger } from '@fleetlog/shared/log';
 import { EventStream } from '#gateway/events/event-stream.js';
 import type { BatchSink, SealedBatch } from '#gateway/sources/source.js';
 import { FakeClock } from '../support/fake-clock.js';
+import { keeperOn } from '../support/keeper.js';
 import { headerFor } from '../support/batches.js';
 import { checkGatewayConfig } from '#gateway/config.js';
 
@@ -30,7 +31,7 @@ describe("the gateway's own events", () => {
   const open = (): { events: EventStream; sink: SlowSink; clock: FakeClock } => {
     const sink = new SlowSink();
     const clock = new FakeClock();
-    return { events: new EventStream({ sink, clock, logger: silentLogger }), sink, clock };
+    return { events: new EventStream({ sink, time: keeperOn(clock), logger: silentLogger }), sink, clock };
   };
 
   it('are in the buffer as soon as they are settled, with their time; those of one turn share a batch', async () => {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ArrivalTimes } from '#gateway/sources/line-times.js';
 import { CollectingSink } from '../support/collecting-sink.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { zda as bareZda } from '../support/nmea.js';
@@ -67,23 +66,5 @@ describe('event times of text lines in a file', () => {
       'latin1',
     );
     await run(`${bytes}\n\n\r\n\0${zda(1)}${bytes}`);
-  });
-});
-
-describe('arrival times', () => {
-  it("follow the wall clock forwards, and go on at the monotonic clock's pace where it steps back", () => {
-    let wallUs = 1_000_000;
-    let monotonicUs = 0;
-    const sleep = (): Promise<void> => Promise.reject(new Error('not used'));
-    const times = new ArrivalTimes({ nowUs: () => wallUs, monotonicUs: () => monotonicUs, sleep });
-    const pass = (wall: number, monotonic: number): number => {
-      wallUs += wall;
-      monotonicUs += monotonic;
-      return times.timeOf();
-    };
-    assert.deepEqual(
-      [pass(0, 0), pass(5, 5), pass(1_000_005, 5), pass(-2_000_000, 10), pass(10, 10), pass(3_000_000, 0)],
-      [1_000_000, 1_000_005, 2_000_010, 2_000_020, 2_000_030, 3_000_020],
-    );
   });
 });

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
+import type { ClockState } from '@fleetlog/shared/batch';
 import { isoMicros } from '../export/iso-time.js';
-import type { StreamFilter, StreamSummary } from '../index/index.js';
+import type { Index, StreamFilter, StreamSummary } from '../index/index.js';
 import { pendingBatches, streamName } from './buffered.js';
 import { catchUp, type ApiContext } from './context.js';
 import { checkFilter } from './find-stream.js';
@@ -55,7 +56,9 @@ export function listRoutes(app: FastifyInstance, context: ApiContext): void {
       const nowUs = clock.nowUs();
       const streams: StreamRow[] = [];
       for await (const summary of index.streams(query)) {
-        streams.push(streamRow(summary, pending.get(streamName(summary)) ?? 0, nowUs));
+        streams.push(
+          streamRow(summary, await timesOf(index, summary), pending.get(streamName(summary)) ?? 0, nowUs),
+        );
       }
       return { streams };
     },
@@ -113,7 +116,7 @@ async function gatewayRows({ index, fleet }: ApiContext): Promise<GatewayRow[]> 
     row.batches += summary.batches;
     row.records += summary.records;
     row.bytes += summary.bytes;
-    const { firstTime, lastTime } = timesOf(summary);
+    const { firstTime, lastTime } = await timesOf(index, summary);
     if (firstTime && (!row.firstTime || firstTime < row.firstTime)) row.firstTime = firstTime;
     if (lastTime && (!row.lastTime || lastTime > row.lastTime)) row.lastTime = lastTime;
   }
@@ -123,13 +126,13 @@ async function gatewayRows({ index, fleet }: ApiContext): Promise<GatewayRow[]> 
   return [...rows.values()].sort((a, b) => (a.gateway < b.gateway ? -1 : 1));
 }
 
-function streamRow(summary: StreamSummary, pending: number, nowUs: number): StreamRow {
+function streamRow(summary: StreamSummary, times: ListedTimes, pending: number, nowUs: number): StreamRow {
   const { gateway, stream, kind, batches, records, bytes, lastReceiveTimeUs } = summary;
   return {
     gateway,
     stream,
     kind,
-    ...timesOf(summary),
+    ...times,
     batches,
     records,
     bytes,
@@ -140,10 +143,22 @@ function streamRow(summary: StreamSummary, pending: number, nowUs: number): Stre
   };
 }
 
-const timesOf = ({ firstTimeUs, lastTimeUs }: StreamSummary): { firstTime?: string; lastTime?: string } =>
-  firstTimeUs === undefined || lastTimeUs === undefined
-    ? {}
-    : { firstTime: isoMicros(firstTimeUs), lastTime: isoMicros(lastTimeUs) };
+interface ListedTimes {
+  firstTime?: string;
+  lastTime?: string;
+  clock?: ClockState;
+}
+
+async function timesOf(index: Index, { gateway, stream }: StreamSummary): Promise<ListedTimes> {
+  const times = await index.times(gateway, stream, 'corrected');
+  if (!times) return {};
+  const { firstTimeUs, lastTimeUs, clock } = times;
+  return {
+    firstTime: isoMicros(firstTimeUs),
+    lastTime: isoMicros(lastTimeUs),
+    ...(clock && { clock }),
+  };
+}
 
 function gapRow({ record, ...row }: GapRow): Gaps['gaps'][number] {
   if (!record) return row;

@@ -3,11 +3,12 @@ import { FleetlogError } from '@fleetlog/shared/errors';
 import { exportRecords } from '../export/export.js';
 import { defaultFormat, formatFor, type FormatName } from '../export/formats.js';
 import type { StreamFilter } from '../index/index.js';
+import type { TimesName } from '../time/correction.js';
 import { catchUp, type ApiContext } from './context.js';
 import { checkFilter, findStream } from './find-stream.js';
 import { ErrorBody, ExportQuery, TailQuery } from './schemas.js';
 import { sendStream } from './stream-reply.js';
-import { tail, tailStarts } from './tail.js';
+import { tail, tailStarts, type TailOptions } from './tail.js';
 import type { TailFormat } from './tail-format.js';
 import { parseTime } from './time.js';
 
@@ -17,6 +18,7 @@ interface ExportParameters {
   from?: string;
   to?: string;
   format?: FormatName;
+  times?: TimesName;
 }
 
 /** The records themselves: of the past, and as they come. */
@@ -40,15 +42,17 @@ export function readRoutes(app: FastifyInstance, context: ApiContext): void {
       const format = formatFor(query.format ?? defaultFormat(summary.kind), summary.kind);
       const nowUs = clock.nowUs();
       // The end is what was there at the call: an export of a live stream ends, too.
-      const fromUs = query.from === undefined ? (summary.firstTimeUs ?? 0) : parseTime(query.from, nowUs);
-      const toUs = query.to === undefined ? (summary.lastTimeUs ?? 0) + 1 : parseTime(query.to, nowUs);
+      const { times = 'corrected' } = query;
+      const bounds = await index.times(query.gateway, query.stream, times);
+      const fromUs = query.from === undefined ? (bounds?.firstTimeUs ?? 0) : parseTime(query.from, nowUs);
+      const toUs = query.to === undefined ? (bounds?.lastTimeUs ?? 0) + 1 : parseTime(query.to, nowUs);
       if (query.from !== undefined && query.to !== undefined && fromUs >= toUs) {
         throw new FleetlogError(
           'FLEETLOG_USAGE',
           `The range is empty: ${query.from} isn't before ${query.to}.`,
         );
       }
-      const range = { gateway: query.gateway, stream: query.stream, fromUs, toUs };
+      const range = { gateway: query.gateway, stream: query.stream, fromUs, toUs, times };
       await sendStream(reply, {
         chunks: exportRecords({ index, log, range, formatter: format.create() }),
         contentType: format.contentType,
@@ -60,7 +64,7 @@ export function readRoutes(app: FastifyInstance, context: ApiContext): void {
     },
   );
 
-  app.get<{ Querystring: StreamFilter & { from?: string; format?: TailFormat } }>(
+  app.get<{ Querystring: StreamFilter & { from?: string; format?: TailFormat; times?: TimesName } }>(
     '/v1/tail',
     {
       schema: {
@@ -72,15 +76,26 @@ export function readRoutes(app: FastifyInstance, context: ApiContext): void {
     },
     async ({ query }, reply) => {
       using _slot = context.tails.take();
-      const { from, format = 'ndjson', ...filter } = query;
+      const { from, format = 'ndjson', times = 'corrected', ...filter } = query;
       const fromUs = from === undefined ? undefined : parseTime(from, clock.nowUs());
       const starts = await tailStarts(log, filter, fromUs); // first of all: "now" is when the client asked
       await catchUp(context, reply);
       await checkFilter(index, fleet, filter);
       const clientGone = new AbortController();
       const { heartbeatMs, idleMs } = limits;
+      const correct: TailOptions['correct'] =
+        times === 'corrected' ? (header) => index.correction(header) : undefined;
       await sendStream(reply, {
-        chunks: tail({ log, filter, format, starts, heartbeatMs, logger, signal: clientGone.signal }),
+        chunks: tail({
+          log,
+          filter,
+          format,
+          starts,
+          correct,
+          heartbeatMs,
+          logger,
+          signal: clientGone.signal,
+        }),
         contentType: format === 'ndjson' ? 'application/x-ndjson' : 'text/plain; charset=utf-8',
         headFirst: true,
         idleMs,

@@ -1,5 +1,7 @@
 import { Type, type Static } from 'typebox';
+import { clockStates } from '@fleetlog/shared/batch';
 import { formats } from '../export/formats.js';
+import { timesNames } from '../time/correction.js';
 import { tailFormats } from './tail-format.js';
 
 /*
@@ -13,7 +15,15 @@ const Time = Type.String({ format: 'date-time' });
 const Count = Type.Integer({ minimum: 0 });
 const times = 'ISO 8601 (UTC where no zone is given), Unix seconds with decimals, -15m, now.';
 
+const Times = () =>
+  choice(timesNames, "Event times as the gateway's clock is known now (where not given), or as stamped.");
+
 export const NoQuery = Type.Object({}, { additionalProperties: false });
+
+export const GatewayQuery = Type.Object(
+  { gateway: Type.Optional(Name('Only this gateway.')) },
+  { additionalProperties: false },
+);
 
 export const StreamQuery = Type.Object(
   { gateway: Type.Optional(Name('Only this gateway.')), stream: Type.Optional(Name('Only this stream.')) },
@@ -32,6 +42,7 @@ export const ExportQuery = Type.Object(
         'Must fit the kind of the stream; candump, lines or ndjson by kind where not given.',
       ),
     ),
+    times: Type.Optional(Times()),
   },
   { additionalProperties: false },
 );
@@ -44,6 +55,7 @@ export const TailQuery = Type.Object(
       Moment(`Begin with what the cloud received at or after this. ${times} Without it: now.`),
     ),
     format: Type.Optional(choice(tailFormats, 'ndjson where not given.')),
+    times: Type.Optional(Times()),
   },
   { additionalProperties: false },
 );
@@ -81,6 +93,9 @@ export const StreamsBody = Type.Object({
       kind: Type.String(),
       firstTime: Type.Optional(Time),
       lastTime: Type.Optional(Time),
+      clock: Type.Optional(
+        choice(clockStates, 'The worst of the boots whose clock has stamped records; absent for recordings.'),
+      ),
       batches: Count,
       records: Count,
       bytes: Count,
@@ -88,6 +103,24 @@ export const StreamsBody = Type.Object({
       pendingBatches: Count,
       lastReceiveTime: Type.Optional(Time),
       secondsSinceReceive: Type.Optional(Type.Number()),
+    }),
+  ),
+});
+
+export const ClocksBody = Type.Object({
+  boots: Type.Array(
+    Type.Object({
+      gateway: Type.String(),
+      boot: Type.String(),
+      clock: Type.String({ enum: [...clockStates], description: 'The best that was ever said of it.' }),
+      source: Type.String({ description: 'Who said so.' }),
+      firstTime: Time,
+      lastTime: Time,
+      batches: Count,
+      records: Count,
+      correctionUs: Type.Integer({ description: 'Added to the times that were stamped last.' }),
+      uncertaintyUs: Type.Integer({ minimum: -1, description: 'At its end; -1 where nobody knows.' }),
+      points: Type.Integer({ minimum: 0, description: 'Statements that the corrections are made of.' }),
     }),
   ),
 });
@@ -141,5 +174,6 @@ export const HealthBody = Type.Object({ status: Type.Literal('ok') });
 
 export type Gateways = Static<typeof GatewaysBody>;
 export type Streams = Static<typeof StreamsBody>;
+export type Clocks = Static<typeof ClocksBody>;
 export type Gaps = Static<typeof GapsBody>;
 export type Status = Static<typeof StatusBody>;

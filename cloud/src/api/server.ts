@@ -12,6 +12,7 @@ import type { Catalogue } from '../signals/catalogue/index.js';
 import { catalogueRoutes } from './catalogue-routes.js';
 import { defaultLimits, type ApiContext, type ApiLimits } from './context.js';
 import { answer, handleErrors } from './errors.js';
+import { clockRoutes } from './clock-routes.js';
 import { listRoutes } from './list-routes.js';
 import { readRoutes } from './read-routes.js';
 import { signalRoutes } from './signal-routes.js';
@@ -76,6 +77,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     },
   });
   listRoutes(app, context);
+  clockRoutes(app, context);
   readRoutes(app, context);
   catalogueRoutes(app, context);
   signalRoutes(app, context);

@@ -104,9 +104,10 @@ async function spanOf(
   let fromUs = Infinity;
   let toUs = -Infinity;
   for (const stream of new Set(columns.map(({ signals }) => signals[0].stream))) {
-    const summary = await index.stream(gateway, stream);
-    if (summary?.firstTimeUs !== undefined) fromUs = Math.min(fromUs, summary.firstTimeUs);
-    if (summary?.lastTimeUs !== undefined) toUs = Math.max(toUs, summary.lastTimeUs + 1);
+    const times = await index.times(gateway, stream, 'corrected');
+    if (!times) continue;
+    fromUs = Math.min(fromUs, times.firstTimeUs);
+    toUs = Math.max(toUs, times.lastTimeUs + 1);
   }
   return fromUs < toUs ? { fromUs, toUs } : { fromUs: 0, toUs: 0 };
 }

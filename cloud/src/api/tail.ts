@@ -1,9 +1,10 @@
-import { decodeBatch, type Batch } from '@fleetlog/shared/batch';
+import { decodeBatch, type Batch, type BatchHeader } from '@fleetlog/shared/batch';
 import { isDataError } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
 import { Signal } from '@fleetlog/shared/util';
 import { RecordPool } from '../export/records.js';
 import type { StreamFilter } from '../index/index.js';
+import type { TimeCorrection } from '../time/correction.js';
 import type { Log, LogEntry } from '../log/log.js';
 import { tailPieces, type TailFormat } from './tail-format.js';
 
@@ -13,6 +14,8 @@ export interface TailOptions {
   format: TailFormat;
   /** Where to begin, by partition; those that can't hold what is asked for are left out. */
   starts: readonly { partition: number; offset: number }[];
+  /** How the times of a batch are corrected; undefined where they are wanted as stamped. */
+  correct: ((header: BatchHeader) => Promise<TimeCorrection | undefined>) | undefined;
   /** An empty line goes out where nothing else did for so long: tells a quiet stream from a dead connection. */
   heartbeatMs: number;
   logger: Logger;
@@ -37,7 +40,7 @@ export async function tailStarts(
 
 /** The records of batches as they enter the log, at the pace of the reader: nothing is read that it hasn't asked for. */
 export async function* tail(options: TailOptions): AsyncGenerator<Uint8Array> {
-  const { log, filter, format, starts, heartbeatMs, logger, signal } = options;
+  const { log, filter, format, starts, correct, heartbeatMs, logger, signal } = options;
   const pool = new RecordPool();
   for await (const entry of merged(log, starts, heartbeatMs, signal)) {
     if (!entry) {
@@ -47,7 +50,7 @@ export async function* tail(options: TailOptions): AsyncGenerator<Uint8Array> {
     try {
       const batch = decodeBatch(entry.bytes);
       if (!matches(batch, filter)) continue;
-      const records = pool.decode(batch);
+      const records = pool.decodeCorrected(batch, await correct?.(batch.header));
       yield* tailPieces(format, batch.header, records);
       pool.release(records);
     } catch (error) {

@@ -19,6 +19,7 @@ interface ExportOptions {
   to?: string;
   format?: string;
   output?: string;
+  times?: string;
 }
 
 const silenceMsMax = 120_000;
@@ -39,6 +40,10 @@ export function exportCommand(streams: CliStreams): Command {
     .requiredOption('--stream <name>', 'stream')
     .option('--from <time>', 'first event time, inclusive')
     .option('--to <time>', 'last event time, exclusive')
+    .option(
+      '--times <which>',
+      "corrected: as the gateway's clock is known now (default), or original: as stamped",
+    )
     .option('--format <name>', 'candump, lines or ndjson (default: what fits the kind of the stream)')
     .option('--output <file>', 'write to a file')
     .action(async (options: ExportOptions, command: Command) => {

@@ -4,6 +4,10 @@ import type { Gaps, Gateways, Status, Streams } from '../api/schemas.js';
 import { contextOf, createSubcommand, noteLag, print, type CliStreams } from './fleetlog-context.js';
 import { ago, bytes, count, moment, span, table } from './fleetlog-table.js';
 
+type StreamRow = Streams['streams'][number];
+/** Nothing vouches for the times of some of the records. */
+const isDoubtful = (clock: string | undefined): boolean => clock !== undefined && clock !== 'synced';
+
 type Filter = { gateway?: string; stream?: string };
 
 export function gatewaysCommand(streams: CliStreams): Command {
@@ -52,6 +56,9 @@ export function streamsCommand(streams: CliStreams): Command {
               { title: 'kind', text: ({ kind }) => kind },
               { title: 'first record', text: ({ firstTime }) => moment(firstTime) },
               { title: 'last record', text: ({ lastTime }) => moment(lastTime) },
+              ...(body.streams.some(({ clock }) => isDoubtful(clock))
+                ? [{ title: 'clock', text: ({ clock }: StreamRow) => (isDoubtful(clock) ? clock! : '') }]
+                : []),
               { title: 'batches', text: ({ batches }) => count(batches), right: true },
               { title: 'records', text: ({ records }) => count(records), right: true },
               { title: 'bytes', text: (row) => bytes(row.bytes), right: true },

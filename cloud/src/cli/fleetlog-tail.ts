@@ -20,23 +20,32 @@ export function tailCommand(streams: CliStreams): Command {
     .option('--gateway <id>', 'only this gateway')
     .option('--stream <name>', 'only this stream')
     .option('--from <time>', 'begin with what the cloud received at or after this (default: now)')
-    .action(async (query: { gateway?: string; stream?: string; from?: string }, command: Command) => {
-      const { api, json, out } = contextOf(command, streams);
-      const signal = stopSignal();
-      try {
-        const format = json ? 'ndjson' : 'text';
-        const { chunks } = await api.stream('/v1/tail', { ...query, format }, { silenceMsMax, signal });
-        const life = new LifeSigns();
-        for await (const chunk of chunks) {
-          const lines = life.remove(chunk);
-          if (lines.length > 0) await out.write(lines);
+    .option(
+      '--times <which>',
+      "corrected: as the gateway's clock is known now (default), or original: as stamped",
+    )
+    .action(
+      async (
+        query: { gateway?: string; stream?: string; from?: string; times?: string },
+        command: Command,
+      ) => {
+        const { api, json, out } = contextOf(command, streams);
+        const signal = stopSignal();
+        try {
+          const format = json ? 'ndjson' : 'text';
+          const { chunks } = await api.stream('/v1/tail', { ...query, format }, { silenceMsMax, signal });
+          const life = new LifeSigns();
+          for await (const chunk of chunks) {
+            const lines = life.remove(chunk);
+            if (lines.length > 0) await out.write(lines);
+          }
+        } catch (error) {
+          if (!signal.aborted) throw error;
+          return;
         }
-      } catch (error) {
-        if (!signal.aborted) throw error;
-        return;
-      }
-      if (!signal.aborted) throw new FleetlogError('FLEETLOG_INTERRUPTED', 'The cloud has ended the tail.');
-    });
+        if (!signal.aborted) throw new FleetlogError('FLEETLOG_INTERRUPTED', 'The cloud has ended the tail.');
+      },
+    );
 }
 
 const LF = 0x0a;

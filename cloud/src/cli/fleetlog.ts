@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { assignCommand } from './fleetlog-assign.js';
 import { createRoot, type CliStreams } from './fleetlog-context.js';
 import { databasesCommand } from './fleetlog-databases.js';
+import { clocksCommand } from './fleetlog-clocks.js';
 import { exportCommand } from './fleetlog-export.js';
 import { gapsCommand, gatewaysCommand, statusCommand, streamsCommand } from './fleetlog-lists.js';
 import { queryCommand } from './fleetlog-query.js';
@@ -15,6 +16,7 @@ export function createFleetlog(streams: CliStreams): Command {
   for (const command of [
     gatewaysCommand(streams),
     streamsCommand(streams),
+    clocksCommand(streams),
     gapsCommand(streams),
     exportCommand(streams),
     tailCommand(streams),

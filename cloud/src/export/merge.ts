@@ -96,7 +96,7 @@ function decode(
     );
   }
   try {
-    return pool.decode(decodeBatch(bytes));
+    return pool.decodeCorrected(decodeBatch(bytes), facts.correction);
   } catch (error) {
     if (!isDataError(error)) throw error;
     throw new FleetlogError(error.code, `The log is damaged at ${placeOf(facts)}: ${error.message}`, {

@@ -32,6 +32,9 @@ import type { Records } from './records.js';
  * - lines: `text` without its line end, or `base64` where it isn't UTF-8
  * - samples: one field per channel in `values`; 64-bit integers as numbers; what isn't finite as null
  * - events: `type`, `attributes`
+ *
+ * and, where nothing vouches for the time, `clock`: `unset` (it was never set in that boot) or `coarse` (somebody set it,
+ * and no time server or satellite agreed)
  */
 export class NdjsonFormatter implements Formatter {
   readonly kinds = streamKinds;
@@ -46,10 +49,11 @@ export class NdjsonFormatter implements Formatter {
 
   format(records: Records, from: number, to: number): Uint8Array {
     const { baseTimeUs, timeOffsetUs } = records.columns;
+    const mark = records.doubt ? `,"clock":"${records.doubt}"` : '';
     let text = '';
     for (let i = from; i < to; i++) {
       const time = this.times.text(baseTimeUs + timeOffsetUs[i]);
-      text += `${this.head}${time}",${fieldsOf(records, i)}}\n`;
+      text += `${this.head}${time}",${fieldsOf(records, i)}${mark}}\n`;
     }
     return Buffer.from(text);
   }

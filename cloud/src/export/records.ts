@@ -8,11 +8,12 @@ import {
   type Samples,
 } from '@fleetlog/shared/batch';
 import { CanFrames, decodeCan } from '@fleetlog/shared/can';
+import type { TimeCorrection } from '../time/correction.js';
 
 /** What all decoded batches have in common: the time of record i is `baseTimeUs + timeOffsetUs[i]`. */
 export interface TimedColumns {
   readonly count: number;
-  readonly baseTimeUs: number;
+  baseTimeUs: number;
   readonly timeOffsetUs: ArrayLike<number>;
 }
 
@@ -21,11 +22,15 @@ interface EventColumns extends TimedColumns {
 }
 
 /** The records of one batch. */
-export type Records =
+export type Records = (
   | { kind: 'can'; columns: CanFrames }
   | { kind: 'lines'; columns: TextLines }
   | { kind: 'samples'; columns: Samples }
-  | { kind: 'events'; columns: EventColumns };
+  | { kind: 'events'; columns: EventColumns }
+) & {
+  /** Where nothing vouches for the times: the clock of the boot was never set, or nobody said that it is right. */
+  doubt?: 'unset' | 'coarse';
+};
 
 /** Decodes batches into objects that are used over and over. */
 export class RecordPool {
@@ -48,6 +53,15 @@ export class RecordPool {
         return { kind: 'events', columns: { count: events.length, baseTimeUs, timeOffsetUs, events } };
       }
     }
+  }
+
+  /** As `decode`, with the times corrected. */
+  decodeCorrected(batch: Batch, correction: TimeCorrection | undefined): Records {
+    const records = this.decode(batch);
+    if (!correction) return records;
+    correction.apply(records.columns, batch.header.firstTimeUs, batch.header.lastTimeUs);
+    if (correction.state !== 'synced') records.doubt = correction.state;
+    return records;
   }
 
   /** The caller won't touch these records again. */

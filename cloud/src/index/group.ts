@@ -1,10 +1,21 @@
-import { decodeBatch, decodeGap, type Batch, type BatchHeader } from '@fleetlog/shared/batch';
-import { FleetlogError } from '@fleetlog/shared/errors';
+import {
+  decodeBatch,
+  decodeEvents,
+  decodeGap,
+  readClockPoint,
+  type Batch,
+  type BatchHeader,
+  type ClockPoint,
+} from '@fleetlog/shared/batch';
+import { FleetlogError, isDataError } from '@fleetlog/shared/errors';
 import type { OrderedStore, StoreOperation } from '@fleetlog/shared/store';
 import type { LogEntry } from '../log/log.js';
+import type { BootCache } from './boot-cache.js';
+import { extendBoot, newBootRecord, type BootRecord } from './boot-record.js';
 import { encodeFacts } from './facts.js';
 import { encodeJson } from './json-value.js';
-import { batchKey, epochKey, gapKey, TIME_LIMIT_US } from './keys.js';
+import { batchKey, bootKey, epochKey, gapKey, pointKey, segmentKey, TIME_LIMIT_US } from './keys.js';
+import { segmentOf, segmentsMax, widen, type Segment } from './segments.js';
 import type { StreamCache, StreamState } from './stream-cache.js';
 import { summarize } from './summary.js';
 import type { GapRecord } from './types.js';
@@ -16,23 +27,28 @@ import type { GapRecord } from './types.js';
 export class IndexGroup {
   readonly operations: StoreOperation[] = [];
   private readonly streams = new Map<string, StreamState>();
+  private readonly segments = new Map<Segment, Uint8Array>();
+  private readonly boots = new Map<string, TouchedBoot>();
 
-  constructor(private readonly cache: StreamCache) {}
+  constructor(
+    private readonly cache: StreamCache,
+    private readonly bootCache: BootCache,
+  ) {}
 
   /** Errors: those of the store. */
-  async add(entry: LogEntry, { header, gap }: ReadEntry): Promise<void> {
+  async add(entry: LogEntry, { header, gap, points }: ReadEntry): Promise<void> {
     const { gateway, stream } = header;
     const state = await this.stateOf(gateway, stream);
     const epochOrder = state.epochOrders.get(header.epoch) ?? (await this.rankEpoch(state, header.epoch));
     summarize(state.summary, header, entry);
-    this.operations.push(
-      gap
-        ? put(gapKey(gateway, stream, header.epoch, header.sequence), encodeJson(gap))
-        : put(
-            batchKey(state.batchPrefix, header.firstTimeUs, epochOrder, header.sequence),
-            encodeFacts(header, entry),
-          ),
-    );
+    if (gap) {
+      this.operations.push(put(gapKey(gateway, stream, header.epoch, header.sequence), encodeJson(gap)));
+      return;
+    }
+    const segment = await this.segmentFor(state, header);
+    const key = batchKey(state.batchPrefix, segment.segment, header.firstTimeUs, epochOrder, header.sequence);
+    this.operations.push(put(key, encodeFacts(header, entry)));
+    if (segment.boot !== '') await this.addToBoot(header, entry, epochOrder, points);
   }
 
   /** Writes everything together with `more`. */
@@ -40,8 +56,11 @@ export class IndexGroup {
     for (const { summaryKey, summary } of this.streams.values()) {
       this.operations.push(put(summaryKey, encodeJson(summary)));
     }
+    for (const [segment, key] of this.segments) this.operations.push(put(key, encodeJson(segment)));
+    for (const { key, record } of this.boots.values()) this.operations.push(put(key, encodeJson(record)));
     await store.write([...this.operations, more]);
     for (const state of this.streams.values()) this.cache.keep(state);
+    for (const { gateway, changed } of this.boots.values()) this.bootCache.touched(gateway, changed);
   }
 
   private async stateOf(gateway: string, stream: string): Promise<StreamState> {
@@ -49,6 +68,67 @@ export class IndexGroup {
     let state = this.streams.get(name);
     if (!state) this.streams.set(name, (state = await this.cache.load(gateway, stream)));
     return state;
+  }
+
+  private async segmentFor(state: StreamState, header: BatchHeader): Promise<Segment> {
+    const { gateway, stream } = header;
+    const asIs = { boot: '', wallOffsetUs: 0 };
+    let place = segmentOf(header);
+    let segment = await this.knownSegment(state, place);
+    if (!segment && state.summary.segments >= segmentsMax) {
+      place = asIs;
+      segment = await this.knownSegment(state, place);
+    }
+    if (!segment) {
+      const { firstTimeUs, lastTimeUs } = header;
+      segment = { segment: state.summary.segments++, ...place, firstTimeUs, lastTimeUs, longestUs: 0 };
+    }
+    widen(segment, header);
+    const { boot, wallOffsetUs } = place;
+    state.segments.set(`${boot}/${wallOffsetUs}`, segment);
+    this.segments.set(segment, segmentKey(gateway, stream, boot, wallOffsetUs));
+    return segment;
+  }
+
+  private async knownSegment(
+    state: StreamState,
+    place: Pick<Segment, 'boot' | 'wallOffsetUs'>,
+  ): Promise<Segment | undefined> {
+    const { gateway, stream } = state.summary;
+    return (
+      state.segments.get(`${place.boot}/${place.wallOffsetUs}`) ??
+      (await this.cache.storedSegment(gateway, stream, place))
+    );
+  }
+
+  private async addToBoot(
+    header: BatchHeader,
+    entry: LogEntry,
+    epochOrder: number,
+    points: readonly ClockPoint[],
+  ): Promise<void> {
+    const { gateway, boot } = header;
+    const key = bootKey(gateway, boot);
+    let touched = this.boots.get(`${gateway}/${boot}`);
+    if (!touched) {
+      const stored = await this.bootCache.record(gateway, boot);
+      const record = stored ?? newBootRecord(header, entry.receiveTimeUs);
+      touched = { gateway, key, record, changed: !stored };
+      this.boots.set(`${gateway}/${boot}`, touched);
+    }
+    const { record } = touched;
+    const before = { ...record };
+    extendBoot(record, header, header.kind === 'events' ? epochOrder : undefined);
+    touched.changed ||=
+      points.length > 0 ||
+      record.header.state !== before.header.state ||
+      record.header.wallOffsetUs !== before.header.wallOffsetUs ||
+      record.firstUs !== before.firstUs ||
+      record.epochOrder !== before.epochOrder ||
+      record.firstSequence !== before.firstSequence;
+    for (const point of points) {
+      this.operations.push(put(pointKey(gateway, boot, point.monotonicUs), encodeJson(point)));
+    }
   }
 
   private async rankEpoch(state: StreamState, epoch: string): Promise<number> {
@@ -63,6 +143,15 @@ export class IndexGroup {
   }
 }
 
+/** A boot that the group adds to. */
+interface TouchedBoot {
+  gateway: string;
+  key: Uint8Array;
+  record: BootRecord;
+  /** More than its length. */
+  changed: boolean;
+}
+
 export const put = (key: Uint8Array, value: Uint8Array): StoreOperation => ({ type: 'put', key, value });
 
 /** What the index wants to know of an entry of the log. */
@@ -70,6 +159,8 @@ export interface ReadEntry {
   header: BatchHeader;
   /** Where it is a gap record. */
   gap: GapRecord | undefined;
+  /** What clock events say. */
+  points: readonly ClockPoint[];
 }
 
 /** Errors: those of data. */
@@ -79,7 +170,24 @@ export function readEntry({ bytes }: LogEntry): ReadEntry {
   if (Math.max(Math.abs(header.firstTimeUs), Math.abs(header.lastTimeUs)) > TIME_LIMIT_US) {
     throw new FleetlogError('FLEETLOG_BATCH_LIMIT', "The batch's event times are centuries away.");
   }
-  return { header, gap: header.codec === 'gap-1' ? gapRecord(batch) : undefined };
+  return {
+    header,
+    gap: header.codec === 'gap-1' ? gapRecord(batch) : undefined,
+    points: header.codec === 'events-1' && header.stream === eventsStream ? clockPoints(batch) : [],
+  };
+}
+
+/** The stream in which gateways tell of themselves. */
+const eventsStream = 'events';
+
+/** Events that don't read are still there to be exported, with their complaint. */
+function clockPoints(batch: Batch): ClockPoint[] {
+  try {
+    return decodeEvents(batch).flatMap((event) => readClockPoint(event) ?? []);
+  } catch (error) {
+    if (!isDataError(error)) throw error;
+    return [];
+  }
 }
 
 function gapRecord(batch: Batch): GapRecord {

@@ -6,6 +6,7 @@ import { fingerprint, type Checkpoint } from './checkpoint.js';
 import { IndexGroup, put, readEntry, type ReadEntry } from './group.js';
 import { encodeJson } from './json-value.js';
 import { checkpointKey } from './keys.js';
+import type { BootCache } from './boot-cache.js';
 import type { StreamCache } from './stream-cache.js';
 
 const groupEntriesMaxDefault = 512;
@@ -21,6 +22,7 @@ export class PartitionIndexer {
       log: Log;
       store: OrderedStore;
       cache: StreamCache;
+      boots: BootCache;
       logger: Logger;
       clock: Clock;
       /** Set after each write. */
@@ -69,8 +71,8 @@ export class PartitionIndexer {
   }
 
   private async index(entries: readonly LogEntry[]): Promise<void> {
-    const { store, cache, progress } = this.parts;
-    const group = new IndexGroup(cache);
+    const { store, cache, boots, progress } = this.parts;
+    const group = new IndexGroup(cache, boots);
     let { skipped } = this.at;
     for (const entry of entries) {
       const read = this.read(entry);

@@ -2,16 +2,21 @@ import { integerPart, joinKey, prefixRange, textPart, timePart, type KeyRange } 
 import type { StreamFilter } from './types.js';
 
 /*
- * batch      = 'b' 0 gateway 0 stream 0 firstTime[8] epochOrder[4] sequence[8]
+ * batch      = 'b' 0 gateway 0 stream 0 segment[4] firstTime[8] epochOrder[4] sequence[8]
+ * segment    = 't' 0 gateway 0 stream 0 boot 0 wallOffset[8]
+ * boot       = 'o' 0 gateway 0 boot 0
+ * point      = 'p' 0 gateway 0 boot 0 monotonicTime[8]
  * summary    = 's' 0 gateway 0 stream 0
  * epoch      = 'e' 0 gateway 0 stream 0 epoch 0
  * gap        = 'g' 0 gateway 0 stream 0 epoch 0 sequence[8]
  * checkpoint = 'c' 0 partition[8]
  * format     = 'f' 0
  *
- * Batches sort as a reader wants them: by time, and of equal times in the order in which they were captured.
+ * Batches of a segment sort as a reader wants them: by time, and of equal times in the order in which they were
+ * captured. A segment holds what was stamped with one offset of one boot's clock, so that a correction, which comes
+ * later and changes again, moves all of its times and never their order.
  */
-type Space = 'b' | 's' | 'e' | 'g';
+type Space = 'b' | 's' | 'e' | 'g' | 't';
 
 export const streamPrefix = (space: Space, gateway: string, stream: string): Uint8Array =>
   joinKey(textPart(space), textPart(gateway), textPart(stream));
@@ -25,6 +30,19 @@ export const gapKey = (gateway: string, stream: string, epoch: string, sequence:
 export const checkpointKey = (partition: number): Uint8Array =>
   joinKey(textPart('c'), integerPart(partition));
 
+/** `boot` is empty for batches whose times aren't those of a clock of the gateway. */
+export const segmentKey = (gateway: string, stream: string, boot: string, wallOffsetUs: number): Uint8Array =>
+  joinKey(streamPrefix('t', gateway, stream), textPart(boot), timePart(wallOffsetUs));
+
+export const bootPrefix = (gateway: string): Uint8Array => joinKey(textPart('o'), textPart(gateway));
+export const bootKey = (gateway: string, boot: string): Uint8Array =>
+  joinKey(bootPrefix(gateway), textPart(boot));
+
+export const pointPrefix = (gateway: string, boot: string): Uint8Array =>
+  joinKey(textPart('p'), textPart(gateway), textPart(boot));
+export const pointKey = (gateway: string, boot: string, monotonicUs: number): Uint8Array =>
+  joinKey(pointPrefix(gateway, boot), timePart(monotonicUs));
+
 export const formatKey = textPart('f');
 
 /** Largest distance of an event time from 1970 that a key holds: the year 2112. */
@@ -33,18 +51,35 @@ export const TIME_LIMIT_US = 2 ** 52 - 1;
 /** `prefix` is `streamPrefix('b', …)`. */
 export function batchKey(
   prefix: Uint8Array,
+  segment: number,
   firstTimeUs: number,
   epochOrder: number,
   sequence: number,
 ): Uint8Array {
-  const order = Buffer.allocUnsafe(4);
-  order.writeUInt32BE(epochOrder);
-  return joinKey(prefix, timePart(firstTimeUs), order, integerPart(sequence));
+  return joinKey(
+    prefix,
+    uint32Part(segment),
+    timePart(firstTimeUs),
+    uint32Part(epochOrder),
+    integerPart(sequence),
+  );
 }
 
-/** Batches whose first time is in `[fromUs, toUs)`. */
-export function batchKeys(gateway: string, stream: string, fromUs: number, toUs: number): KeyRange {
-  const prefix = streamPrefix('b', gateway, stream);
+function uint32Part(value: number): Uint8Array {
+  const bytes = Buffer.allocUnsafe(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+}
+
+/** Batches of a segment whose first time is in `[fromUs, toUs)`. */
+export function batchKeys(
+  gateway: string,
+  stream: string,
+  segment: number,
+  fromUs: number,
+  toUs: number,
+): KeyRange {
+  const prefix = joinKey(streamPrefix('b', gateway, stream), uint32Part(segment));
   return { gte: joinKey(prefix, timePart(clamp(fromUs))), lt: joinKey(prefix, timePart(clamp(toUs))) };
 }
 

@@ -2,15 +2,29 @@ import { FleetlogError } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
 import { openRocksDb, type KeyRange, type OrderedStore, type StoreEntry } from '@fleetlog/shared/store';
 import { Signal, type Clock } from '@fleetlog/shared/util';
+import { clockStates, type BatchHeader, type ClockState } from '@fleetlog/shared/batch';
 import type { Log } from '../log/log.js';
+import type { CorrectedBoot } from '../time/boots.js';
+import { TimeCorrection, type TimesName } from '../time/correction.js';
 import { isOf, type Checkpoint } from './checkpoint.js';
 import { decodeFacts } from './facts.js';
 import { put } from './group.js';
 import { PartitionIndexer } from './indexer.js';
 import { decodeJson, encodeJson } from './json-value.js';
 import { batchKeys, checkpointKey, filteredKeys, formatKey, streamPrefix } from './keys.js';
+import { BootCache } from './boot-cache.js';
 import { StreamCache } from './stream-cache.js';
-import type { BatchFacts, BatchRange, GapRecord, Index, StreamFilter, StreamSummary } from './types.js';
+import type { Segment } from './segments.js';
+import { mergeLanes, type Lane } from './lanes.js';
+import type {
+  BatchFacts,
+  BatchRange,
+  GapRecord,
+  Index,
+  StreamFilter,
+  StreamSummary,
+  StreamTimes,
+} from './types.js';
 
 export interface IndexOptions {
   log: Log;
@@ -21,10 +35,11 @@ export interface IndexOptions {
 }
 
 /** Changes with the layout of keys and values; an index of another one is built anew. */
-const formatVersion = 1;
+const formatVersion = 2;
 const syncEveryMs = 5000;
 /** Entries read at once; no read stays open between pages, so a slow reader holds nothing. */
 const pageEntries = 256;
+const roundingUs = 4;
 
 /**
  * Opens the index in a folder of its own and starts to follow the log. Where the folder is missing, or was made for
@@ -76,6 +91,7 @@ class RocksDbIndex implements Index {
   private readonly progress = new Signal();
   private readonly indexers: PartitionIndexer[];
   private readonly running: Promise<unknown>;
+  private readonly bootCache: BootCache;
   private closing: Promise<void> | undefined;
 
   constructor(
@@ -83,7 +99,9 @@ class RocksDbIndex implements Index {
     checkpoints: readonly Checkpoint[],
     private readonly options: IndexOptions,
   ) {
-    const parts = { ...options, store, cache: new StreamCache(store), progress: this.progress };
+    this.bootCache = new BootCache(store, options.clock);
+    const { bootCache: boots, progress } = this;
+    const parts = { ...options, store, cache: new StreamCache(store), boots, progress };
     const { signal } = this.stopping;
     this.indexers = checkpoints.map((at, partition) => new PartitionIndexer(partition, at, parts));
     this.running = Promise.all([
@@ -111,12 +129,44 @@ class RocksDbIndex implements Index {
     }
   }
 
-  async *batches({ gateway, stream, fromUs, toUs }: BatchRange): AsyncIterable<BatchFacts> {
-    const { longestUs } = (await this.stream(gateway, stream)) ?? { longestUs: 0 };
-    for await (const { key, value } of this.pages(batchKeys(gateway, stream, fromUs - longestUs, toUs))) {
-      const facts = decodeFacts(key, value);
-      if (facts.lastTimeUs >= fromUs) yield facts;
+  async *batches(range: BatchRange): AsyncIterable<BatchFacts> {
+    const { gateway, stream, fromUs, toUs, times = 'original' } = range;
+    const lanes: Lane[] = [];
+    for (const { segment, correction } of await this.segments(gateway, stream, times)) {
+      const timeOf = (timeUs: number): number => correction?.correctedUs(timeUs) ?? timeUs;
+      const startUs = timeOf(segment.firstTimeUs);
+      if (startUs >= toUs || timeOf(segment.lastTimeUs) < fromUs) continue;
+      lanes.push({
+        startUs: Math.max(startUs, fromUs - segment.longestUs),
+        facts: this.segmentBatches(range, segment, correction),
+      });
     }
+    yield* mergeLanes(lanes);
+  }
+
+  async times(gateway: string, stream: string, times: TimesName): Promise<StreamTimes | undefined> {
+    let all: StreamTimes | undefined;
+    for (const { segment, correction } of await this.segments(gateway, stream, times)) {
+      const { firstTimeUs, lastTimeUs } = segment;
+      const firstUs = correction?.correctedUs(firstTimeUs) ?? firstTimeUs;
+      const lastUs = correction?.correctedUs(lastTimeUs) ?? lastTimeUs;
+      all = {
+        firstTimeUs: Math.min(firstUs, all?.firstTimeUs ?? Infinity),
+        lastTimeUs: Math.max(lastUs, all?.lastTimeUs ?? -Infinity),
+        clock: worse(correction?.state, all?.clock),
+      };
+    }
+    return all;
+  }
+
+  async boots(gateway: string): Promise<CorrectedBoot[]> {
+    return [...(await this.bootCache.corrected(gateway)).values()];
+  }
+
+  async correction({ gateway, boot, clock }: BatchHeader): Promise<TimeCorrection | undefined> {
+    if (!clock.stamped) return undefined;
+    const known = (await this.bootCache.corrected(gateway)).get(boot);
+    return known && new TimeCorrection(known.timeline, clock.wallOffsetUs);
   }
 
   lag(): number {
@@ -154,6 +204,44 @@ class RocksDbIndex implements Index {
     await this.store.close();
   }
 
+  private async segments(
+    gateway: string,
+    stream: string,
+    times: TimesName,
+  ): Promise<{ segment: Segment; correction: TimeCorrection | undefined }[]> {
+    const segments: Segment[] = [];
+    for await (const { value } of this.pages(filteredKeys('t', { gateway, stream }))) {
+      segments.push(decodeJson<Segment>(value));
+    }
+    const isCorrected = times === 'corrected' && segments.some(({ boot }) => boot !== '');
+    const boots = isCorrected ? await this.bootCache.corrected(gateway) : undefined;
+    return segments.map((segment) => {
+      const boot = boots?.get(segment.boot);
+      return { segment, correction: boot && new TimeCorrection(boot.timeline, segment.wallOffsetUs) };
+    });
+  }
+
+  private async *segmentBatches(
+    { gateway, stream, fromUs, toUs }: BatchRange,
+    { segment, longestUs }: Segment,
+    correction: TimeCorrection | undefined,
+  ): AsyncGenerator<BatchFacts> {
+    // Corrected ranges are some µs wider, for what rounding does; what lies outside is left out below.
+    const first = correction ? correction.originalUs(fromUs) - roundingUs : fromUs;
+    const end = correction ? correction.originalUs(toUs) + roundingUs : toUs;
+    for await (const { key, value } of this.pages(
+      batchKeys(gateway, stream, segment, first - longestUs, end),
+    )) {
+      const facts = decodeFacts(key, value);
+      if (correction) {
+        facts.correction = correction;
+        facts.firstTimeUs = correction.correctedUs(facts.firstTimeUs);
+        facts.lastTimeUs = correction.correctedUs(facts.lastTimeUs);
+      }
+      if (facts.lastTimeUs >= fromUs && facts.firstTimeUs < toUs) yield facts;
+    }
+  }
+
   private at(partition: number): number {
     return this.indexers[partition].checkpoint.next;
   }
@@ -179,4 +267,8 @@ class RocksDbIndex implements Index {
       await this.store.sync().catch((error: unknown) => logger.warn({ error }, 'the index was not synced'));
     }
   }
+}
+
+function worse(a: ClockState | undefined, b: ClockState | undefined): ClockState | undefined {
+  return clockStates.find((state) => state === a || state === b);
 }

@@ -1,6 +1,7 @@
 import type { OrderedStore } from '@fleetlog/shared/store';
 import { decodeJson } from './json-value.js';
-import { epochKey, streamPrefix } from './keys.js';
+import { epochKey, segmentKey, streamPrefix } from './keys.js';
+import type { Segment } from './segments.js';
 import { emptySummary } from './summary.js';
 import type { StreamSummary } from './types.js';
 
@@ -11,10 +12,13 @@ export interface StreamState {
   summaryKey: Uint8Array;
   /** Rank by epoch; the ranks that were asked for so far. */
   epochOrders: Map<string, number>;
+  /** By key; those that were written to lately. */
+  segments: Map<string, Segment>;
 }
 
 const streamsMax = 16_384;
 const epochsMax = 64;
+const segmentsKept = 16;
 
 /** Streams that were written lately; the others are read again when they are needed. Memory is bounded. */
 export class StreamCache {
@@ -26,7 +30,13 @@ export class StreamCache {
   async load(gateway: string, stream: string): Promise<StreamState> {
     const known = this.streams.get(`${gateway}/${stream}`);
     if (known) {
-      return { ...known, summary: { ...known.summary }, epochOrders: new Map(known.epochOrders) };
+      const segments = [...known.segments].map(([key, segment]): [string, Segment] => [key, { ...segment }]);
+      return {
+        ...known,
+        summary: { ...known.summary },
+        epochOrders: new Map(known.epochOrders),
+        segments: new Map(segments),
+      };
     }
     const summaryKey = streamPrefix('s', gateway, stream);
     const stored = await this.store.get(summaryKey);
@@ -35,6 +45,7 @@ export class StreamCache {
       batchPrefix: streamPrefix('b', gateway, stream),
       summaryKey,
       epochOrders: new Map(),
+      segments: new Map(),
     };
   }
 
@@ -46,18 +57,31 @@ export class StreamCache {
         break;
       }
     }
-    while (state.epochOrders.size > epochsMax) {
-      for (const oldest of state.epochOrders.keys()) {
-        state.epochOrders.delete(oldest);
-        break;
-      }
-    }
+    dropOldest(state.epochOrders, epochsMax);
+    dropOldest(state.segments, segmentsKept);
     this.streams.set(name, state);
+  }
+
+  /** A segment that the store knows. */
+  async storedSegment(
+    gateway: string,
+    stream: string,
+    { boot, wallOffsetUs }: Pick<Segment, 'boot' | 'wallOffsetUs'>,
+  ): Promise<Segment | undefined> {
+    const stored = await this.store.get(segmentKey(gateway, stream, boot, wallOffsetUs));
+    return stored && decodeJson<Segment>(stored);
   }
 
   /** Rank of an epoch that the store knows. */
   async storedOrder(gateway: string, stream: string, epoch: string): Promise<number | undefined> {
     const stored = await this.store.get(epochKey(gateway, stream, epoch));
     return stored && decodeJson<{ order: number }>(stored).order;
+  }
+}
+
+function dropOldest(map: Map<string, unknown>, kept: number): void {
+  for (const oldest of map.keys()) {
+    if (map.size <= kept) return;
+    map.delete(oldest);
   }
 }

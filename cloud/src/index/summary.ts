@@ -12,8 +12,8 @@ export const emptySummary = (gateway: string, stream: string): StreamSummary => 
   records: 0,
   bytes: 0,
   lastReceiveTimeUs: 0,
-  longestUs: 0,
   epochs: 0,
+  segments: 0,
 });
 
 /** Adds a batch, or a gap record, to the summary of its stream. */
@@ -26,5 +26,4 @@ export function summarize(summary: StreamSummary, header: BatchHeader, entry: Lo
   summary.bytes += entry.bytes.length;
   summary.firstTimeUs = Math.min(summary.firstTimeUs ?? Infinity, header.firstTimeUs);
   summary.lastTimeUs = Math.max(summary.lastTimeUs ?? -Infinity, header.lastTimeUs);
-  summary.longestUs = Math.max(summary.longestUs, header.lastTimeUs - header.firstTimeUs);
 }

@@ -1,4 +1,14 @@
-import type { BatchClock, CodecName, GapCause, Origin, StreamKind } from '@fleetlog/shared/batch';
+import type {
+  BatchClock,
+  BatchHeader,
+  ClockState,
+  CodecName,
+  GapCause,
+  Origin,
+  StreamKind,
+} from '@fleetlog/shared/batch';
+import type { CorrectedBoot } from '../time/boots.js';
+import type { TimeCorrection, TimesName } from '../time/correction.js';
 
 /** What the index knows of one batch: enough to decide whether a reader has to open it. Times are µs. */
 export interface BatchFacts {
@@ -20,6 +30,16 @@ export interface BatchFacts {
   /** As stored, and the payload once decompressed. */
   bytes: number;
   rawBytes: number;
+  /** How its records' times become those that were asked for; `firstTimeUs` and `lastTimeUs` are corrected already. */
+  correction?: TimeCorrection;
+}
+
+/** Bounds of the event times of a stream. */
+export interface StreamTimes {
+  firstTimeUs: number;
+  lastTimeUs: number;
+  /** The worst of the boots that have stamped them; undefined where no clock of the gateway has. */
+  clock: ClockState | undefined;
 }
 
 /** All batches of a stream, summed up. */
@@ -28,16 +48,15 @@ export interface StreamSummary {
   stream: string;
   /** Of the batch that came last. */
   kind: StreamKind;
-  /** Event times; undefined where nothing but gap records came yet. */
+  /** Original event times; undefined where nothing but gap records came yet. */
   firstTimeUs: number | undefined;
   lastTimeUs: number | undefined;
   batches: number;
   records: number;
   bytes: number;
   lastReceiveTimeUs: number;
-  /** Time between first and last record of the longest batch: bounds the search for batches that reach into a range. */
-  longestUs: number;
   epochs: number;
+  segments: number;
 }
 
 /** Sequences that a gateway gave up, as its gap record tells. */
@@ -67,6 +86,8 @@ export interface BatchRange {
   fromUs: number;
   /** Exclusive. */
   toUs: number;
+  /** In which times the range is, and the answer: as they were stamped where it isn't said. */
+  times?: TimesName;
 }
 
 /**
@@ -76,6 +97,12 @@ export interface BatchRange {
 export interface Index extends AsyncDisposable {
   streams(filter?: StreamFilter): AsyncIterable<StreamSummary>;
   stream(gateway: string, stream: string): Promise<StreamSummary | undefined>;
+  /** Undefined where nothing but gap records came yet. */
+  times(gateway: string, stream: string, times: TimesName): Promise<StreamTimes | undefined>;
+  /** Boots of a gateway in their order, with what is known of their clocks. */
+  boots(gateway: string): Promise<CorrectedBoot[]>;
+  /** Undefined where a batch's times are its source's own, or nothing is known of its boot yet. */
+  correction(header: BatchHeader): Promise<TimeCorrection | undefined>;
   gaps(filter?: StreamFilter): AsyncIterable<GapRecord>;
   /**
    * Batches that hold, or may hold, records of the range, by first event time; of equal times by epoch and sequence.

@@ -61,7 +61,7 @@ async function* seriesOf(
   stream: string,
   decoder: StreamDecoder,
 ): AsyncGenerator<Series[], undefined> {
-  const range = { gateway, stream, fromUs, toUs };
+  const range = { gateway, stream, fromUs, toUs, times: 'corrected' as const };
   for await (const { records, from, to } of mergeRecords({ index, log, range, kinds: ['can'] })) {
     if (records.kind === 'can') yield* decoder.decode(records.columns, from, to);
   }

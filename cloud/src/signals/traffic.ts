@@ -21,7 +21,7 @@ export class Traffic {
   private readonly frames = new CanFrames();
 
   constructor(
-    private readonly index: Pick<Index, 'batches' | 'stream'>,
+    private readonly index: Pick<Index, 'batches' | 'stream' | 'times'>,
     private readonly log: Log,
   ) {}
 
@@ -44,9 +44,10 @@ export class Traffic {
   private async identifiers(gateway: string, stream: string, validity: Validity): Promise<Set<number>> {
     const ids = new Set<number>();
     const summary = await this.index.stream(gateway, stream);
-    if (summary?.kind !== 'can' || summary.firstTimeUs === undefined) return ids;
-    const first = Math.max(summary.firstTimeUs, validity.fromUs ?? -Infinity);
-    const end = Math.min(summary.lastTimeUs! + 1, validity.toUs ?? Infinity);
+    const times = await this.index.times(gateway, stream, 'corrected');
+    if (summary?.kind !== 'can' || !times) return ids;
+    const first = Math.max(times.firstTimeUs, validity.fromUs ?? -Infinity);
+    const end = Math.min(times.lastTimeUs + 1, validity.toUs ?? Infinity);
     const step = Math.max(1, (end - first) / looks);
     let last = -1;
     for (let look = 0; look < looks; look++) {
@@ -57,6 +58,7 @@ export class Traffic {
         stream,
         fromUs,
         toUs: end,
+        times: 'corrected',
       })) {
         if (offset === last || kind !== 'can') break;
         last = offset;

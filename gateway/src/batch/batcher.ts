@@ -1,4 +1,4 @@
-import type { EncodedPayload, Origin } from '@fleetlog/shared/batch';
+import type { BatchClock, EncodedPayload, Origin } from '@fleetlog/shared/batch';
 import type { Clock } from '@fleetlog/shared/util';
 import type { BatchSink } from '../sources/source.js';
 import type { BatchLimits } from './limits.js';
@@ -18,6 +18,8 @@ export interface BatcherOptions {
   columns: RecordColumns;
   /** Returns a payload of its own: the columns are cleared right after. */
   encode: () => EncodedPayload;
+  /** The clock that the records of this payload were stamped with, where it is one of this machine. */
+  clockOf?: (payload: EncodedPayload) => BatchClock | undefined;
 }
 
 /**
@@ -56,11 +58,17 @@ export class Batcher {
    * has room for more. Errors: what the sink throws; the batch is gone then, and `position` wasn't stored.
    */
   async seal(position?: Uint8Array): Promise<void> {
-    const { columns, encode, origin, sink, stream } = this.options;
+    const { columns, encode, clockOf, origin, sink, stream } = this.options;
     if (columns.count === 0) return;
     const payload = encode();
+    const stamped = clockOf?.(payload);
     columns.clear();
     this.full = false;
-    await sink.put(stream, { payload, origin, ...(position && { position }) });
+    await sink.put(stream, {
+      payload,
+      origin,
+      ...(position && { position }),
+      ...(stamped && { clock: stamped }),
+    });
   }
 }

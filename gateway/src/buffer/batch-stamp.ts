@@ -4,6 +4,10 @@ import type { ClockFacts } from './clock-facts.js';
 import type { GapSpan } from './gap-spans.js';
 import type { StreamState } from './stream-state.js';
 
+/** `clock` is that of the records, where they were stamped with one; otherwise it is how the clock stands now. */
+type BatchPlace = Pick<BatchHeader, 'sequence' | 'lastSequence' | 'origin'> &
+  Partial<Pick<BatchHeader, 'clock'>>;
+
 /** Makes payloads batches of this gateway and buffer, as they go over the wire, stored now. */
 export class BatchStamp {
   constructor(
@@ -13,13 +17,11 @@ export class BatchStamp {
     private readonly clockFacts: ClockFacts,
   ) {}
 
-  encode(
-    { stream, kind }: StreamState,
-    { payload, ...facts }: EncodedPayload & Pick<BatchHeader, 'sequence' | 'lastSequence' | 'origin'>,
-  ): Uint8Array {
+  encode({ stream, kind }: StreamState, { payload, ...facts }: EncodedPayload & BatchPlace): Uint8Array {
     const { gateway, epoch, clock, clockFacts } = this;
-    const storeTimeUs = clock.nowUs();
-    const life = { gateway, epoch, boot: clockFacts.boot, storeTimeUs, clock: clockFacts.read() };
+    const now = clockFacts.read();
+    const storeTimeUs = clock.monotonicUs() + now.wallOffsetUs;
+    const life = { gateway, epoch, boot: clockFacts.boot, storeTimeUs, clock: now };
     return encodeBatch({ ...life, stream, ...facts, kind }, payload);
   }
 

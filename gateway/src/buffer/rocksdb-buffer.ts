@@ -194,6 +194,7 @@ class RocksDbBuffer implements GatewayBuffer {
       lastSequence: state.next,
       origin,
       ...payload,
+      ...(batch.clock && { clock: batch.clock }),
     });
     const value = encodeEntry({
       bytesBefore: state.put.bytes,

@@ -1,3 +1,4 @@
+import type { BatchClock } from '@fleetlog/shared/batch';
 import type { BufferedStream, GatewayBuffer } from '../buffer/buffer.js';
 import type { SpaceReport } from '../buffer/space/report.js';
 import type { WriteState } from '../buffer/write-budget.js';
@@ -22,12 +23,19 @@ export interface GatewayReport {
     priority?: number;
     source?: SourceCounters & { condition: SourceCondition };
   })[];
+  /** How well the gateway knows the time. */
+  clock?: BatchClock;
 }
 
 export function describeGateway(
   config: GatewayConfig,
   buffer: GatewayBuffer,
-  life?: { uplink: UplinkState; sources: SupervisedSource[]; space: SpaceReport | undefined },
+  life?: {
+    uplink: UplinkState;
+    sources: SupervisedSource[];
+    space: SpaceReport | undefined;
+    clock: BatchClock;
+  },
 ): GatewayReport {
   const { gateway } = config;
   const held = buffer.streams();
@@ -52,6 +60,7 @@ export function describeGateway(
     ...(life.space && { space: life.space }),
     writes: buffer.writeState,
     uplink: { url: config.uplink.url, ...life.uplink },
+    clock: life.clock,
     streams,
   };
 }

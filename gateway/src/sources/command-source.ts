@@ -21,7 +21,7 @@ export class CommandSource implements Source {
   readonly counters: SourceCounters = { records: 0, malformed: 0, timeReversals: 0 };
 
   constructor(private readonly options: CommandSourceOptions) {
-    this.kind = options.createFeed().kind;
+    this.kind = options.createFeed(options.createClock()).kind;
   }
 
   async run(sink: BatchSink, _position: Uint8Array | undefined, signal: AbortSignal): Promise<void> {

@@ -105,6 +105,12 @@ export const StreamConfig = Type.Object(
         description: 'slcan: name of the bus in the frames; default can0',
       }),
     ),
+    clock: Type.Optional(
+      Type.Boolean({
+        description:
+          'command, serial, gpsd: the NMEA sentences tell the true time as they arrive, which sets the clock; default false',
+      }),
+    ),
     batch: BatchConfig,
   },
   { additionalProperties: false },
@@ -117,10 +123,10 @@ type Format = NonNullable<StreamConfig['format']>;
 /** Of each source: the keys that it needs, those that it may have, and its formats, of which one is needed if there are any. */
 const sources: Record<StreamConfig['source'], { needs: Key[]; takes: Key[]; formats: Format[] }> = {
   file: { needs: ['path'], takes: ['pace', 'times', 'strict'], formats: ['candump', 'lines'] },
-  command: { needs: ['command'], takes: ['origin'], formats: ['candump', 'lines'] },
+  command: { needs: ['command'], takes: ['origin', 'clock'], formats: ['candump', 'lines'] },
   serial: {
     needs: ['path'],
-    takes: ['origin', 'baud', 'dataBits', 'parity', 'stopBits', 'rtscts', 'silence', 'packet'],
+    takes: ['origin', 'clock', 'baud', 'dataBits', 'parity', 'stopBits', 'rtscts', 'silence', 'packet'],
     formats: ['lines', 'packets'],
   },
   slcan: {
@@ -128,7 +134,7 @@ const sources: Record<StreamConfig['source'], { needs: Key[]; takes: Key[]; form
     takes: ['origin', 'baud', 'rtscts', 'silence', 'dataBitrate', 'listenOnly', 'timestamps', 'bus'],
     formats: [],
   },
-  gpsd: { needs: [], takes: ['host', 'origin', 'silence'], formats: [] },
+  gpsd: { needs: [], takes: ['host', 'origin', 'clock', 'silence'], formats: [] },
 };
 /** Keys of all sources. */
 const common: readonly Key[] = ['source', 'batch', 'priority', 'whenFull', 'maxAge'];
@@ -156,6 +162,9 @@ export function checkStreamKeys(stream: string, config: StreamConfig): void {
     throw refused(
       `"source: ${source}" has no "format: ${format}"; "streams.${stream}.format" must be ${formats.join(' or ')}`,
     );
+  }
+  if (config.clock && format !== undefined && format !== 'lines') {
+    throw refused(`Only NMEA lines tell the time; remove "streams.${stream}.clock"`);
   }
   if ((format === 'packets') === (packet === undefined)) {
     throw refused(

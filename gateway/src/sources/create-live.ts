@@ -4,11 +4,11 @@ import type { Logger } from '@fleetlog/shared/log';
 import type { Clock } from '@fleetlog/shared/util';
 import type { BatchLimits } from '../batch/limits.js';
 import type { GatewayEvents } from '../events/events.js';
+import type { SourceClock } from '../time/source-clock.js';
 import type { StreamConfig } from './config.js';
-import type { Feed } from './feed.js';
 import { gpsdAddress, openGpsd } from './gpsd/gpsd.js';
 import { LiveSource, type LiveSourceOptions } from './live-source.js';
-import { LiveText } from './live-text.js';
+import { LiveText, type LiveTextOptions } from './live-text.js';
 import { LivePackets } from './serial/live-packets.js';
 import { packetFormat } from './serial/packet-config.js';
 import { deviceAt, SerialInput, type SerialSettings } from './serial/serial-input.js';
@@ -16,17 +16,23 @@ import { bitrates, dataBitrates } from './slcan/slcan-line.js';
 import { SlcanReader } from './slcan/slcan-reader.js';
 import type { Source } from './source.js';
 
-/** What all sources are given. */
+/** What all live sources are given. */
 interface Common {
   stream: string;
   limits: BatchLimits;
   clock: Clock;
   logger: Logger;
   compression: number | undefined;
+  /** Of the times that the records get or have, one for each life of an input. */
+  createClock: () => SourceClock;
 }
 
 /** Lines or packets of a serial port. Errors: FLEETLOG_CONFIG. */
-export function createSerialSource(config: StreamConfig, common: Common, createFeed: () => Feed): Source {
+export function createSerialSource(
+  config: StreamConfig,
+  common: Common,
+  createFeed: LiveTextOptions['createFeed'],
+): Source {
   const { path, origin = 'live' } = config;
   const format = config.packet && packetFormat(config.packet, `streams.${common.stream}.packet`);
   return new LiveSource({
@@ -59,7 +65,11 @@ export function createSlcanSource(config: StreamConfig, common: Common, events: 
 }
 
 /** What gpsd reports, as lines of JSON and NMEA. Errors: FLEETLOG_CONFIG. */
-export function createGpsdSource(config: StreamConfig, common: Common, createFeed: () => Feed): Source {
+export function createGpsdSource(
+  config: StreamConfig,
+  common: Common,
+  createFeed: LiveTextOptions['createFeed'],
+): Source {
   const { host = '127.0.0.1:2947', origin = 'live', silence } = config;
   const key = `streams.${common.stream}.host`;
   const address = gpsdAddress(host, key);

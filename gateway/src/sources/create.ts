@@ -10,18 +10,24 @@ import type { Feed } from './feed.js';
 import { FileSource } from './file-source.js';
 import { LinesFeed } from './lines-feed.js';
 import { ArrivalTimes, RecordedTimes } from './line-times.js';
+import { NmeaClock } from '../time/nmea-clock.js';
+import { SourceClock } from '../time/source-clock.js';
+import type { TimeKeeper } from '../time/time-keeper.js';
 import type { Source } from './source.js';
+
+interface SourceParts {
+  clock: Clock;
+  keeper: TimeKeeper;
+  logger: Logger;
+  events: GatewayEvents;
+  compression?: number | undefined;
+}
 
 /** The source of a stream. A file's path must be absolute. Errors: FLEETLOG_CONFIG. */
 export function createSource(
   stream: string,
   config: StreamConfig,
-  {
-    clock,
-    logger,
-    events,
-    compression,
-  }: { clock: Clock; logger: Logger; events: GatewayEvents; compression?: number | undefined },
+  { clock, keeper, logger, events, compression }: SourceParts,
 ): Source {
   checkStreamKeys(stream, config);
   const common = {
@@ -31,25 +37,32 @@ export function createSource(
     logger: logger.child({ stream }),
     compression,
   };
-  const createFeed = (): Feed => {
+  // Lines are stamped here; candump has stamped its frames with the system's clock.
+  const basis = config.format === 'candump' ? 'system' : 'gateway';
+  const createClock = (): SourceClock => new SourceClock(clock, keeper, basis);
+  const createLiveFeed = (times: SourceClock): Feed => {
     if (config.format === 'candump') return new CandumpFeed();
-    const times = config.source === 'file' ? new RecordedTimes(clock) : new ArrivalTimes(clock);
-    return new LinesFeed(times, compression);
+    const gps = config.clock ? new NmeaClock(clock, keeper) : undefined;
+    return new LinesFeed(new ArrivalTimes(times, (...line) => gps?.see(...line)), compression);
   };
-  if (config.source === 'gpsd') return createGpsdSource(config, common, createFeed);
-  if (config.source === 'slcan') return createSlcanSource(config, common, events);
-  if (config.source === 'serial') return createSerialSource(config, common, createFeed);
+  const live = { ...common, createClock };
+  if (config.source === 'gpsd') return createGpsdSource(config, live, createLiveFeed);
+  if (config.source === 'slcan') return createSlcanSource(config, live, events);
+  if (config.source === 'serial') return createSerialSource(config, live, createLiveFeed);
   if (config.source === 'command') {
     return new CommandSource({
-      ...common,
-      createFeed,
+      ...live,
+      createFeed: createLiveFeed,
       command: config.command!,
       origin: config.origin ?? 'live',
     });
   }
   return new FileSource({
     ...common,
-    createFeed,
+    createFeed: () =>
+      config.format === 'candump'
+        ? new CandumpFeed()
+        : new LinesFeed(new RecordedTimes(createClock()), compression),
     path: config.path!,
     paceFactor: paceFactor(config.pace ?? 'max'),
     times: config.times ?? 'original',

@@ -91,6 +91,11 @@ export abstract class Feed {
     this.lastTimeUs = state.lastTimeUs ?? -Infinity;
   }
 
+  /** What comes next was stamped with another offset of the clock: earlier times are no steps back. */
+  restartTimes(): void {
+    this.lastTimeUs = -Infinity;
+  }
+
   protected get tooLong(): string {
     return `longer than ${this.lineBytesMax} bytes`;
   }

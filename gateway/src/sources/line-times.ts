@@ -1,4 +1,3 @@
-import type { Clock } from '@fleetlog/shared/util';
 import { NmeaTime } from './nmea-time.js';
 
 /** Where the event times of text lines come from. */
@@ -14,24 +13,26 @@ export interface LineTimes {
   restore(state: unknown): void;
 }
 
-/**
- * The wall clock at the moment of reading, for what arrives live. It follows forward steps of the clock; after a
- * backward step it goes on at the monotonic clock's pace, so that the order of the lines stays that of their times.
- */
+/** What lines are stamped with that tell no time: never steps back, but where the feed is told so. */
+export interface StampClock {
+  nowUs(): number;
+}
+
+/** The moment of reading, for what arrives live; `see` gets each line as it arrives. */
 export class ArrivalTimes implements LineTimes {
   readonly recorded = false;
-  private lastUs = -Infinity;
-  private lastMonotonicUs = 0;
 
-  constructor(private readonly clock: Clock) {}
+  constructor(
+    private readonly clock: StampClock,
+    private readonly see?: (bytes: Uint8Array, start: number, end: number) => void,
+  ) {}
 
   lookAhead(): void {}
 
-  timeOf(): number {
-    const monotonicUs = this.clock.monotonicUs();
-    this.lastUs = Math.max(this.clock.nowUs(), this.lastUs + monotonicUs - this.lastMonotonicUs);
-    this.lastMonotonicUs = monotonicUs;
-    return this.lastUs;
+  timeOf(bytes: Uint8Array, start: number, end: number): number {
+    const timeUs = this.clock.nowUs();
+    this.see?.(bytes, start, end);
+    return timeUs;
   }
 
   state(): unknown {
@@ -53,7 +54,7 @@ export class RecordedTimes implements LineTimes {
   private readonly arrival: ArrivalTimes;
   private fromNmea = false;
 
-  constructor(clock: Clock) {
+  constructor(clock: StampClock) {
     this.arrival = new ArrivalTimes(clock);
   }
 
@@ -68,7 +69,7 @@ export class RecordedTimes implements LineTimes {
   }
 
   timeOf(bytes: Uint8Array, start: number, end: number): number {
-    if (!this.fromNmea) return this.arrival.timeOf();
+    if (!this.fromNmea) return this.arrival.timeOf(bytes, start, end);
     this.nmea.see(bytes, start, end);
     return this.nmea.timeUs!;
   }

@@ -3,6 +3,7 @@ import type { Logger } from '@fleetlog/shared/log';
 import type { Clock } from '@fleetlog/shared/util';
 import { Batcher } from '../batch/batcher.js';
 import type { BatchLimits } from '../batch/limits.js';
+import type { SourceClock } from '../time/source-clock.js';
 import type { Feed, FeedStop } from './feed.js';
 import { LineWindow } from './line-window.js';
 import type { LiveInput } from './live-input.js';
@@ -19,7 +20,9 @@ export interface LiveTextOptions {
   origin: Origin;
   limits: BatchLimits;
   /** A new feed for each start of the input. */
-  createFeed: () => Feed;
+  createFeed: (times: SourceClock) => Feed;
+  /** Of the times that the records get or have, one for each start of the input. */
+  createClock: () => SourceClock;
   clock: Clock;
   logger: Logger;
 }
@@ -27,6 +30,7 @@ export interface LiveTextOptions {
 /** Brings the lines of one life of an input into batches. */
 export class LiveText {
   private readonly feed: Feed;
+  private readonly times: SourceClock;
   private readonly window: LineWindow;
   private readonly batcher: Batcher;
   private readonly reports: MalformedReports;
@@ -40,7 +44,8 @@ export class LiveText {
     sink: BatchSink,
   ) {
     const { stream, origin, limits, clock, logger } = options;
-    const feed = options.createFeed();
+    this.times = options.createClock();
+    const feed = options.createFeed(this.times);
     this.feed = feed;
     this.window = new LineWindow(feed.lineBytesMax, CHUNK_BYTES);
     this.batcher = new Batcher({
@@ -51,6 +56,7 @@ export class LiveText {
       clock,
       columns: feed.columns,
       encode: () => feed.encode(),
+      clockOf: (payload) => this.times.ofBatch(payload),
     });
     this.reports = new MalformedReports(place, logger);
     this.before = { ...counters };
@@ -77,6 +83,7 @@ export class LiveText {
   }
 
   private async takeChunk(chunk: Uint8Array): Promise<void> {
+    await this.followClock();
     for (let at = 0; at < chunk.length;) {
       const room = this.window.room();
       const part = chunk.subarray(at, at + room.length);
@@ -85,6 +92,14 @@ export class LiveText {
       at += part.length;
       await this.takeLines();
     }
+  }
+
+  /** A batch has one offset of the clock. */
+  private async followClock(): Promise<void> {
+    if (!this.times.changed) return;
+    await this.batcher.seal();
+    this.times.renew();
+    this.feed.restartTimes();
   }
 
   private async takeLines(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { EncodedPayload, Origin, StreamKind } from '@fleetlog/shared/batch';
+import type { BatchClock, EncodedPayload, Origin, StreamKind } from '@fleetlog/shared/batch';
 
 /** A batch as a source hands it over: encoded, not yet numbered. */
 export interface SealedBatch {
@@ -9,6 +9,8 @@ export interface SealedBatch {
    * that after a crash no record is read twice or skipped. Absent for sources that can't go back (a bus).
    */
   position?: Uint8Array;
+  /** Where the records were stamped with a clock of this machine; otherwise how the clock stands is added later. */
+  clock?: BatchClock;
 }
 
 /** Where sealed batches go. */

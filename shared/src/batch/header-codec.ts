@@ -63,7 +63,12 @@ export function encodeHeader(header: BatchHeader): Uint8Array {
     [key.storeTime, integer(header.storeTimeUs)],
     [
       key.clock,
-      [integer(clock.wallOffsetUs), clockStates.indexOf(clock.state), integer(clock.uncertaintyUs)],
+      [
+        integer(clock.wallOffsetUs),
+        clockStates.indexOf(clock.state),
+        integer(clock.uncertaintyUs),
+        ...(clock.stamped ? [true] : []),
+      ],
     ],
     [key.origin, origins.indexOf(header.origin)],
     [key.codec, header.codec],
@@ -114,6 +119,7 @@ export function readHeader(fields: ReadonlyMap<unknown, unknown>): BatchHeader {
       wallOffsetUs: whole(clock[0], 'clock'),
       state: member(clockStates, clock[1], 'clock'),
       uncertaintyUs: whole(clock[2], 'clock'),
+      ...(clock[3] === true && { stamped: true }),
     },
     origin: member(origins, fields.get(key.origin), 'origin'),
     codec: codec as CodecName,

@@ -6,6 +6,7 @@ export { compress, decompress } from './zstd.js';
 export { TextLines } from './text-lines.js';
 export { encodeLines, decodeLines } from './lines-codec.js';
 export { encodeEvents, decodeEvents } from './events-codec.js';
+export { clockEventTypes, clockPointAttributes, readClockPoint, type ClockPoint } from './clock-point.js';
 export { encodeGap, decodeGap, type GapFacts } from './gap-codec.js';
 export { Samples, scaled, type ChannelSpec, type ChannelType, type Column } from './samples.js';
 export { encodeSamples, decodeSamples } from './samples-codec.js';

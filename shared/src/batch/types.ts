@@ -16,6 +16,11 @@ export interface BatchClock {
   state: ClockState;
   /** Upper bound of the wall clock's error, µs; -1 where nobody knows. */
   uncertaintyUs: number;
+  /**
+   * True where each event time was read off this clock: it is monotonic + `wallOffsetUs`, so it can be corrected when
+   * the boot's clock is known better. Absent where the times are the source's own, as those of a recording.
+   */
+  stamped?: boolean;
 }
 
 /** Where the records come from; simulated data are marked as such from end to end. */

@@ -1,15 +1,22 @@
-import { encodeLines, encodeSamples, Samples, TextLines, type Origin } from '@fleetlog/shared/batch';
+import {
+  encodeLines,
+  encodeSamples,
+  Samples,
+  TextLines,
+  type EncodedPayload,
+  type Origin,
+} from '@fleetlog/shared/batch';
 import type { Logger } from '@fleetlog/shared/log';
 import type { Clock } from '@fleetlog/shared/util';
 import { EagerBatcher } from '../../batch/eager-batcher.js';
 import type { BatchLimits } from '../../batch/limits.js';
+import type { SourceClock } from '../../time/source-clock.js';
 import type { LiveInput } from '../live-input.js';
 import type { BatchSink, SourceCounters } from '../source.js';
 import { DeviceClock } from './device-clock.js';
 import { createFramer, type Framer, type PacketSink } from './framing.js';
 import type { PacketFormat } from './packet-config.js';
 import { PacketLayout } from './packet-layout.js';
-import { WallClock } from './wall-clock.js';
 
 /** Silence after which an unfinished packet isn't waited for any more. */
 const UNFINISHED_MS = 500;
@@ -21,6 +28,8 @@ export interface LivePacketsOptions {
   origin: Origin;
   limits: BatchLimits;
   format: PacketFormat;
+  /** What the samples are stamped with, one for each start of the input. */
+  createClock: () => SourceClock;
   clock: Clock;
   logger: Logger;
   /** zstd level, where not the usual one. */
@@ -34,7 +43,7 @@ export class LivePackets {
   private readonly samples: Samples;
   private readonly batcher: EagerBatcher;
   private readonly discards: { lines: TextLines; batcher: EagerBatcher } | undefined;
-  private readonly wall: WallClock;
+  private readonly wall: SourceClock;
   private readonly deviceClock: DeviceClock | undefined;
   private readonly sink: PacketSink;
   /** When the bytes in work arrived, monotonic. */
@@ -51,9 +60,15 @@ export class LivePackets {
     this.layout = new PacketLayout(format.fields);
     this.framer = createFramer(format.framing, format.packetBytesMax);
     this.samples = new Samples(this.layout.channels);
-    this.wall = new WallClock(clock);
+    this.wall = options.createClock();
     if (format.time) this.deviceClock = new DeviceClock(format.time.tickUs, format.time.wrap);
-    const common = { origin, limits, sink, clock };
+    const common = {
+      origin,
+      limits,
+      sink,
+      clock,
+      clockOf: (payload: EncodedPayload) => this.wall.ofBatch(payload),
+    };
     this.batcher = new EagerBatcher({
       ...common,
       stream,
@@ -103,7 +118,7 @@ export class LivePackets {
   }
 
   private async takeChunk(chunk: Uint8Array): Promise<void> {
-    this.wall.look();
+    await this.followClock();
     this.bytesWithoutPacket += chunk.length;
     this.framer.take(chunk, this.sink);
     await this.settled();
@@ -113,6 +128,16 @@ export class LivePackets {
       {},
       `${SUSPICIOUS_BYTES} bytes came and none of them made a packet; compare baud rate, framing and checksum with the sensor's.`,
     );
+  }
+
+  /** A batch has one offset of the clock. */
+  private async followClock(): Promise<void> {
+    if (!this.wall.changed) return;
+    this.batcher.seal();
+    this.discards?.batcher.seal();
+    await this.settled();
+    this.wall.renew();
+    this.lastTimeUs = -Infinity;
   }
 
   private async settled(): Promise<void> {

@@ -5,9 +5,9 @@ import type { Clock } from '@fleetlog/shared/util';
 import { EagerBatcher } from '../../batch/eager-batcher.js';
 import type { BatchLimits } from '../../batch/limits.js';
 import type { GatewayEvents } from '../../events/events.js';
+import type { SourceClock } from '../../time/source-clock.js';
 import type { TwoWayInput } from '../live-input.js';
 import { DeviceClock } from '../serial/device-clock.js';
-import { WallClock } from '../serial/wall-clock.js';
 import type { BatchSink, SourceCounters } from '../source.js';
 import { LOST_BITS, namesOfStatus, SLCAN_LINE_BYTES_MAX, SlcanFrame, TIME_WRAP_MS } from './slcan-line.js';
 import { SlcanSession, type SlcanSettings } from './slcan-session.js';
@@ -28,6 +28,8 @@ export interface SlcanReaderOptions {
   origin: Origin;
   limits: BatchLimits;
   settings: SlcanSettings;
+  /** What the frames are stamped with, one for each life of the adapter. */
+  createClock: () => SourceClock;
   clock: Clock;
   logger: Logger;
   events: GatewayEvents;
@@ -37,7 +39,7 @@ export interface SlcanReaderOptions {
 export class SlcanReader {
   private readonly frames = new CanFrames();
   private readonly batcher: EagerBatcher;
-  private readonly wall: WallClock;
+  private readonly wall: SourceClock;
   private readonly adapterClock = new DeviceClock(1000, TIME_WRAP_MS);
   private readonly frame = new SlcanFrame();
   /** The line that has begun. */
@@ -55,7 +57,7 @@ export class SlcanReader {
     private readonly sink: BatchSink,
   ) {
     const { stream, origin, limits, clock } = options;
-    this.wall = new WallClock(clock);
+    this.wall = options.createClock();
     this.batcher = new EagerBatcher({
       stream,
       origin,
@@ -64,6 +66,7 @@ export class SlcanReader {
       clock,
       columns: this.frames,
       encode: () => encodeCan(this.frames),
+      clockOf: (payload) => this.wall.ofBatch(payload),
     });
   }
 
@@ -91,7 +94,7 @@ export class SlcanReader {
       const chunk = input.read();
       if (chunk !== null) {
         this.arrivalUs = input.arrivalUs;
-        this.wall.look();
+        await this.followClock();
         this.takeChunk(chunk);
       }
       await this.settled();
@@ -106,6 +109,15 @@ export class SlcanReader {
     this.batcher.seal();
     await this.settled();
     if (!input.ended) await input.write(Buffer.from('C\r')).catch(() => undefined);
+  }
+
+  /** A batch has one offset of the clock. */
+  private async followClock(): Promise<void> {
+    if (!this.wall.changed) return;
+    this.batcher.seal();
+    await this.settled();
+    this.wall.renew();
+    this.lastTimeUs = -Infinity;
   }
 
   private async settled(): Promise<void> {
@@ -172,8 +184,8 @@ export class SlcanReader {
 
   /** The adapter dropped frames; nobody knows how many. */
   private noteLoss(): void {
-    const { stream, origin, clock } = this.options;
-    const nowUs = clock.nowUs();
+    const { stream, origin } = this.options;
+    const nowUs = this.wall.nowUs();
     this.counters.overruns = (this.counters.overruns ?? 0) + 1;
     this.batcher.seal();
     const payload = encodeGap(
