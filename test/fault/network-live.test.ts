@@ -11,9 +11,9 @@ import { tempFolder } from '../support/temp-folder.js';
 import { until } from '../support/until.js';
 
 const bitsPerSecond = 1_000_000;
-const seconds = Number(process.env.FLEETLOG_LIVE_SECONDS ?? 10);
+const seconds = Number(process.env.FLEETLOG_LIVE_SECONDS ?? 8);
 /** Of a full bus: more than the link carries in the time of the test. */
-const backlogSeconds = Math.round(80 + seconds * 12);
+const backlogSeconds = Math.round(90 + seconds * 12);
 
 /** Runs where namespaces can be made; `FLEETLOG_LIVE_SECONDS` makes it longer, for better figures. */
 describe('live data while a backlog drains over 1 Mbit/s', function () {

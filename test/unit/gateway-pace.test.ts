@@ -39,58 +39,71 @@ describe('a share of the time', () => {
 });
 
 /** A link that carries `bytesPerMs` and takes `wayMs` there and back, and a sender that uses the window up. */
-function drain(window: DelayWindow, bytesPerMs: number, wayMs: number, batchBytes: number, untilMs: number) {
-  const confirmations: { atMs: number; sentMs: number; limited: boolean }[] = [];
+function drain(window: DelayWindow, bytesPerMs: number, wayMs: number, sizes: number[], untilMs: number) {
+  const flying: { bytes: number; atMs: number; sentMs: number; before: number; limited: boolean }[] = [];
   let unconfirmed = 0;
   let freeMs = 0;
-  let sent = 0;
+  let confirmed = 0;
   let queueMsMax = 0;
   let nowMs = 0;
-  while (nowMs < untilMs) {
+  for (let nth = 0; nowMs < untilMs;) {
     while (unconfirmed < window.bytes) {
-      unconfirmed += batchBytes;
-      queueMsMax = nowMs > untilMs / 2 ? Math.max(queueMsMax, freeMs - nowMs) : 0;
-      freeMs = Math.max(freeMs, nowMs) + batchBytes / bytesPerMs;
+      const bytes = sizes[nth++ % sizes.length];
+      unconfirmed += bytes;
+      if (nowMs > untilMs / 2) queueMsMax = Math.max(queueMsMax, freeMs - nowMs);
+      freeMs = Math.max(freeMs, nowMs) + bytes / bytesPerMs;
       const limited = unconfirmed >= window.bytes;
-      confirmations.push({ atMs: freeMs + wayMs, sentMs: nowMs, limited });
-      sent += batchBytes;
+      flying.push({ bytes, atMs: freeMs + wayMs, sentMs: nowMs, before: window.confirmedBytes, limited });
     }
-    const next = confirmations.shift() ?? assert.fail();
-    nowMs = next.atMs;
-    unconfirmed -= batchBytes;
-    window.confirmed(batchBytes, nowMs - next.sentMs, next.limited, nowMs);
+    const { bytes, atMs, sentMs, before, limited } = flying.shift() ?? assert.fail();
+    nowMs = atMs;
+    unconfirmed -= bytes;
+    if (nowMs > untilMs / 2) confirmed += bytes;
+    window.confirmed(bytes, nowMs - sentMs, before, limited, nowMs);
   }
-  return { used: sent / (untilMs * bytesPerMs), queueMsMax };
+  return { used: confirmed / ((untilMs / 2) * bytesPerMs), queueMsMax };
 }
 
 describe('the window that keeps the queue short', () => {
-  for (const wayMs of [2, 50, 600]) {
-    it(`fills a link of 1 Mbit/s and ${wayMs} ms, and holds up others by less than 250 ms`, () => {
-      const { used, queueMsMax } = drain(new DelayWindow(4 << 20), 125, wayMs, 6000, 60_000);
-      assert.ok(used > 0.95, `${used} used`);
-      assert.ok(queueMsMax < 250, `${queueMsMax} ms`);
-    });
+  for (const sizes of [[6000], [11_000, 400], [15_000, 15_000, 15_000, 200]]) {
+    for (const wayMs of [2, 50, 300, 1200]) {
+      it(`fills a link of 1 Mbit/s and ${wayMs} ms with ${sizes.join(', ')} bytes, and holds up others by little`, () => {
+        const { used, queueMsMax } = drain(new DelayWindow(4 << 20), 125, wayMs, sizes, 60_000);
+        assert.ok(used > 0.9, `${used} used`);
+        assert.ok(queueMsMax < 250, `${queueMsMax} ms`);
+      });
+    }
   }
+
+  it('is wide enough for a long link within a few round trips', () => {
+    const { used } = drain(new DelayWindow(4 << 20), 125, 1200, [11_000, 400], 24_000);
+    assert.ok(used > 0.9, `${used} used`);
+  });
 
   it('grows to all that is allowed where nothing ever queues', () => {
     const window = new DelayWindow(1 << 20);
-    drain(window, 125_000, 1, 6000, 1000);
+    drain(window, 125_000, 1, [6000], 1000);
     assert.equal(window.bytes, 1 << 20);
   });
 
   it('learns that the way has become longer', () => {
     const window = new DelayWindow(4 << 20);
-    for (let nowMs = 0; nowMs < 60_000; nowMs += 100) window.confirmed(6000, 20, false, nowMs);
-    for (let nowMs = 60_000; nowMs < 120_000; nowMs += 100) window.confirmed(6000, 500, true, nowMs);
+    const confirm = (fromMs: number, toMs: number, rttMs: number, limited: boolean): void => {
+      for (let nowMs = fromMs; nowMs < toMs; nowMs += 100) {
+        window.confirmed(6000, rttMs, window.confirmedBytes, limited, nowMs);
+      }
+    };
+    confirm(0, 60_000, 20, false);
+    confirm(60_000, 64_000, 500, true);
     const small = window.bytes;
-    for (let nowMs = 120_000; nowMs < 500_000; nowMs += 100) window.confirmed(6000, 500, true, nowMs);
+    confirm(64_000, 500_000, 500, true);
     assert.ok(window.bytes > 4 * small, `${small} → ${window.bytes} bytes`);
   });
 
   it('stays as it is while it is not used up', () => {
     const window = new DelayWindow(4 << 20);
     const before = window.bytes;
-    for (let i = 0; i < 1000; i++) window.confirmed(6000, 10, false, i);
+    for (let i = 0; i < 1000; i++) window.confirmed(6000, 10, window.confirmedBytes, false, i);
     assert.equal(window.bytes, before);
   });
 });

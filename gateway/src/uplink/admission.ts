@@ -10,6 +10,16 @@ export interface AdmissionOptions {
   backlog: { bytesPerSecond: number; share: number };
 }
 
+/** A batch on its way, as it was when it was sent. */
+export interface Sent {
+  bytes: number;
+  sentMs: number;
+  /** Bytes confirmed before. */
+  confirmedBytes: number;
+  /** Whether with it all that may be was on its way. */
+  limited: boolean;
+}
+
 /** What a publish costs besides its payload, about: topic, MQTT and TLS heads. */
 const overheadBytes = 64;
 
@@ -56,19 +66,18 @@ export class Admission {
     return Math.min(...waits, Infinity);
   }
 
-  sent(lane: Lane, bytes: number, nowMs: number): void {
+  /** What it returns belongs to its confirmation. */
+  sent(lane: Lane, bytes: number, nowMs: number): Sent {
     this.rate.spend(bytes + overheadBytes, nowMs);
     if (lane === 'backlog') this.backlogRate.spend(bytes + overheadBytes, nowMs);
     this.backlogShare.note(this.window.unconfirmedBacklog > 0, nowMs);
+    const limited = this.window.unconfirmedBytes >= this.delay.bytes;
+    return { bytes, sentMs: nowMs, confirmedBytes: this.delay.confirmedBytes, limited };
   }
 
-  /** Whether what is on its way now is all that may be. */
-  get isLimited(): boolean {
-    return this.window.unconfirmedBytes >= this.delay.bytes;
-  }
-
-  confirmed(bytes: number, rttMs: number, wasLimited: boolean, nowMs: number): void {
-    this.delay.confirmed(bytes + overheadBytes, rttMs, wasLimited, nowMs);
+  confirmed(sent: Sent, nowMs: number): void {
+    const { bytes, sentMs, confirmedBytes, limited } = sent;
+    this.delay.confirmed(bytes + overheadBytes, nowMs - sentMs, confirmedBytes, limited, nowMs);
     this.backlogShare.note(this.window.unconfirmedBacklog > 0, nowMs);
   }
 

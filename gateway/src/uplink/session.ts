@@ -251,15 +251,14 @@ export class Session {
     const sentMs = this.nowMs();
     if (this.window.batches === 0) this.ackMs = this.lifeMs = sentMs;
     this.window.add(lane, stream, sequence, bytes.length, sentMs);
-    this.admission.sent(lane, bytes.length, sentMs);
-    const { isLimited } = this.admission;
+    const sent = this.admission.sent(lane, bytes.length, sentMs);
     counters.sentBatches++;
     counters.sentBytes += bytes.length;
     this.link.count();
     const answered = (): void => {
       const nowMs = (this.lifeMs = this.nowMs());
       this.window.confirmed(stream, sequence, nowMs);
-      this.admission.confirmed(bytes.length, nowMs - sentMs, isLimited, nowMs);
+      this.admission.confirmed(sent, nowMs);
       this.wake.set();
     };
     this.link.publish(topics.up(this.options.gateway, stream), bytes).then(answered, (error: Error) => {

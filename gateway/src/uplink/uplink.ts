@@ -49,6 +49,8 @@ export interface UplinkState {
 /** A connection that ends sooner than this after it began was thrown out rather than cut off. */
 const shortMs = 5000;
 const shortLivesMax = 3;
+/** Widest first wait: a fleet that lost its cloud for a moment comes back over this time. */
+const reconnectMsMin = 3000;
 const goodbyeMsMax = 1000;
 
 /** Keeps a connection to the cloud and a session on it, from one to the next. */
@@ -79,7 +81,7 @@ export class Uplink {
     private readonly parts: UplinkParts,
   ) {
     this.status = new StatusReporter(options.gateway, options.version, parts.buffer, parts.clock);
-    this.backOff = new BackOff(parts.random, undefined, options.reconnectMsMax);
+    this.backOff = new BackOff(parts.random, reconnectMsMin, options.reconnectMsMax);
   }
 
   get state(): UplinkState {
