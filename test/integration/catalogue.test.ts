@@ -40,8 +40,11 @@ describe('databases and assignments', () => {
     assert.equal((await add(cloud, 'truck', body)).isNew, true);
     const { databases } = await request<Databases>(cloud, 'GET', '/v1/databases');
     assert.deepEqual(
-      databases.map(({ name, versions, signals }) => ({ name, versions, signals })),
-      [{ name: 'truck', versions: 2, signals: 1 }],
+      databases.map(({ name, versions }) => ({ name, versions })),
+      [
+        { name: 'truck', versions: 2 },
+        { name: 'obd2', versions: 1 },
+      ],
     );
     const [older] = cloud.catalogue.databases[0].versions;
     const { database } = await cloud.catalogue.load('truck', older.hash.slice(0, 8));
@@ -68,6 +71,12 @@ describe('databases and assignments', () => {
     );
     await writeFile(join(folder.path, 'catalogue.json'), '{"format": 2}');
     await assert.rejects(Catalogue.open(folder.path), (error) => isFleetlogError(error, 'FLEETLOG_STORE'));
+  });
+
+  it('lets nobody change the database that it comes with', async () => {
+    await using cloud = await serveCloud();
+    assert.match((await add(cloud, 'obd2', engine)).message ?? '', /obd2 comes with Fleetlog/);
+    assert.equal((await assign(cloud, 'database=obd2')).assignments?.length, 1);
   });
 
   it('lets databases of different identifiers apply together, and refuses two meanings of one', async () => {

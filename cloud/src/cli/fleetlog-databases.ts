@@ -7,6 +7,8 @@ import { contextOf, createSubcommand, print, type CliStreams } from './fleetlog-
 import { bytes, count, moment, oneLine, table } from './fleetlog-table.js';
 
 const shownProblems = 20;
+/** When the databases that come with Fleetlog were added. */
+const never = '1970-01-01T00:00:00.000000Z';
 /** Digits of a version that people see; the API takes as few. */
 const shortVersion = (version: string): string => version.slice(0, 12);
 
@@ -75,21 +77,19 @@ function listCommand(streams: CliStreams): Command {
     const context = contextOf(command, streams);
     const { body } = await context.api.json<Databases>('/v1/databases');
     await print(context, body.databases, () =>
-      body.databases.length === 0
-        ? 'There are no databases yet; "fleetlog databases add FILE.dbc --name N" adds one.\n'
-        : table(body.databases, [
-            { title: 'name', text: ({ name }) => name },
-            { title: 'version', text: ({ version }) => shortVersion(version) },
-            { title: 'versions', text: ({ versions }) => count(versions), right: true },
-            { title: 'messages', text: ({ messages }) => count(messages), right: true },
-            { title: 'signals', text: ({ signals }) => count(signals), right: true },
-            { title: 'errors', text: ({ errors }) => count(errors), right: true },
-            { title: 'warnings', text: ({ warnings }) => count(warnings), right: true },
-            { title: 'bytes', text: (row) => bytes(row.bytes), right: true },
-            { title: 'assigned', text: ({ assignments }) => count(assignments), right: true },
-            { title: 'added', text: ({ added }) => moment(added) },
-            { title: 'file', text: ({ file }) => file },
-          ]),
+      table(body.databases, [
+        { title: 'name', text: ({ name }) => name },
+        { title: 'version', text: ({ version }) => shortVersion(version) },
+        { title: 'versions', text: ({ versions }) => count(versions), right: true },
+        { title: 'messages', text: ({ messages }) => count(messages), right: true },
+        { title: 'signals', text: ({ signals }) => count(signals), right: true },
+        { title: 'errors', text: ({ errors }) => count(errors), right: true },
+        { title: 'warnings', text: ({ warnings }) => count(warnings), right: true },
+        { title: 'bytes', text: (row) => bytes(row.bytes), right: true },
+        { title: 'assigned', text: ({ assignments }) => count(assignments), right: true },
+        { title: 'added', text: ({ added }) => moment(added === never ? undefined : added) },
+        { title: 'file', text: ({ file }) => file },
+      ]),
     );
   });
 }

@@ -2,12 +2,15 @@ import type { CanFrames } from '@fleetlog/shared/can';
 import type { Signal } from './dbc/model.js';
 import { SignalDecoder, type Series, type WantedMessage } from './decode/decoder.js';
 import type { AssignedSignal } from './directory.js';
+import { carrierOf } from './transport/carriers.js';
+import { Transport } from './transport/transport.js';
 
 /** A time during which the same databases apply. */
 interface Period {
   fromUs: number;
   toUs: number;
   decoder: SignalDecoder;
+  transport: Transport;
   /** By column; undefined where no database has the signal then. */
   signals: (Signal | undefined)[];
 }
@@ -19,7 +22,10 @@ const nothing: Series = {
   tooShort: 0,
 };
 
-/** Decodes columns of signals out of the frames of one stream, each frame with the database that applies at its time. */
+/**
+ * Decodes columns of signals out of the frames of one stream, each frame with the database that applies at its time.
+ * Messages that a transport protocol cuts into frames are put together first; each has the time of its last frame.
+ */
 export class StreamDecoder {
   private readonly periods: Period[];
 
@@ -36,13 +42,17 @@ export class StreamDecoder {
    * next is taken. One answer for each time with other databases.
    */
   *decode(frames: CanFrames, from: number, to: number): Generator<Series[]> {
-    for (const { fromUs, toUs, decoder, signals } of this.periods) {
+    for (const { fromUs, toUs, decoder, transport, signals } of this.periods) {
       const first = firstAt(frames, from, to, fromUs);
       const end = firstAt(frames, first, to, toUs);
       if (first === end) continue;
       decoder.clear();
       decoder.decode(frames, first, end);
-      if (decoder.matched > 0) yield signals.map((signal) => (signal ? decoder.series(signal) : nothing));
+      if (transport.isNeeded) decoder.decode(transport.collect(frames, first, end));
+      if (decoder.matched === 0) continue;
+      const series = signals.map((signal) => (signal ? decoder.series(signal) : nothing));
+      // One message may come in one frame of CAN FD and in several classic ones by turns.
+      yield transport.isNeeded ? series.map(inOrder) : series;
     }
   }
 }
@@ -59,9 +69,14 @@ function periodOf(fromUs: number, toUs: number, columns: readonly (readonly Assi
     else wanted.set(one.message, new Set([one.signal]));
   }
   const decoder = new SignalDecoder(
-    Array.from(wanted, ([message, signals]) => ({ message, signals: [...signals] })),
+    Array.from(wanted, ([message, signals]) => {
+      const carrier = carrierOf(message);
+      const isWhole = carrier !== 'frame';
+      return { message, signals: [...signals], isWhole, isByGroup: carrier === 'j1939' };
+    }),
   );
-  return { fromUs, toUs, decoder, signals: inForce.map((one) => one?.signal) };
+  const transport = new Transport([...wanted.keys()]);
+  return { fromUs, toUs, decoder, transport, signals: inForce.map((one) => one?.signal) };
 }
 
 /** First of the frames `[from, to)` that is at or after `timeUs`. */
@@ -74,4 +89,18 @@ function firstAt({ timeOffsetUs, baseTimeUs }: CanFrames, from: number, to: numb
     else high = middle;
   }
   return low;
+}
+
+/** By time; values of equal times stay as they are. */
+function inOrder(series: Series): Series {
+  const { count, times, values } = series;
+  let at = 1;
+  while (at < count && times[at - 1] <= times[at]) at++;
+  if (at >= count) return series;
+  const order = Array.from({ length: count }, (_, i) => i).sort((a, b) => times[a] - times[b]);
+  return {
+    ...series,
+    times: Float64Array.from(order, (i) => times[i]),
+    values: Float64Array.from(order, (i) => values[i]),
+  };
 }

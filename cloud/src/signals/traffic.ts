@@ -5,6 +5,7 @@ import type { Log } from '../log/log.js';
 import type { Validity } from './catalogue/index.js';
 import type { Database } from './dbc/model.js';
 import { Matcher } from './decode/match.js';
+import { Transport } from './transport/transport.js';
 
 /** Moments at which the traffic is looked at. */
 const looks = 16;
@@ -35,8 +36,9 @@ export class Traffic {
     const ids = await this.identifiers(gateway, stream, validity);
     if (ids.size === 0) return undefined;
     const matcher = new Matcher(database.messages);
+    const transport = new Transport(database.messages);
     let known = 0;
-    for (const id of ids) if (matcher.find(id) >= 0) known++;
+    for (const id of ids) if (matcher.find(id) >= 0 || transport.carries(id)) known++;
     return { identifiers: ids.size, known };
   }
 

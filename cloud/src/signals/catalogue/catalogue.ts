@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { parseDbc } from '../dbc/parser.js';
+import { obdDatabase, obdName } from '../obd/database.js';
 import { addAssignment, removeAssignments, type AssignmentChange } from './assignments.js';
 import { DatabaseCache } from './database-cache.js';
 import { addMount, removeMounts } from './mounts.js';
@@ -29,6 +30,8 @@ const limits = { databasesMax: 10_000, versionsMax: 1000, assignmentsMax: 100_00
 export class Catalogue {
   private changing: Promise<unknown> = Promise.resolve();
   private readonly cache: DatabaseCache;
+  /** Comes with the product; nobody can change it. */
+  private readonly builtIn = obdDatabase();
 
   private constructor(
     private readonly folder: string,
@@ -47,8 +50,10 @@ export class Catalogue {
   /** Rises with each change: what was made of the catalogue before is stale. */
   revision = 0;
 
+  /** Those that people gave, and those that come with the product. */
   get databases(): readonly DatabaseEntry[] {
-    return this.state.databases;
+    const { name, version } = this.builtIn;
+    return [...this.state.databases, { name, versions: [version] }];
   }
 
   get assignments(): readonly Assignment[] {
@@ -67,6 +72,9 @@ export class Catalogue {
   add({ name, file, bytes, ignoreErrors, nowUs }: AddDatabase): Promise<LoadedDatabase & { isNew: boolean }> {
     return this.change(async (state) => {
       checkName(name);
+      if (name === obdName) {
+        throw new FleetlogError('FLEETLOG_USAGE', `${name} comes with Fleetlog; choose another name.`);
+      }
       const parsed = parseDbc(bytes);
       if (parsed.errors > 0 && !ignoreErrors) throw unreadable(parsed.errors, parsed.problems);
       const hash = createHash('sha256').update(bytes).digest('hex');
@@ -103,7 +111,8 @@ export class Catalogue {
    * FLEETLOG_STORE where its file is damaged.
    */
   async load(name: string, version?: string): Promise<LoadedDatabase> {
-    return this.cache.load(name, this.versionOf(name, version));
+    const found = this.versionOf(name, version);
+    return found === this.builtIn.version ? this.builtIn : this.cache.load(name, found);
   }
 
   /** Errors: FLEETLOG_NOT_FOUND. */

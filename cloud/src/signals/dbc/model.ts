@@ -8,8 +8,11 @@ export interface Database {
 
 export type Attributes = ReadonlyMap<string, string | number>;
 
-/** `VFrameFormat`; databases that don't say are `standard` or `extended`, by the identifier. */
-export type FrameFormat = 'standard' | 'extended' | 'standard-fd' | 'extended-fd' | 'j1939';
+/**
+ * `VFrameFormat`; databases that don't say are `standard` or `extended`, by the identifier. `obd` is our own: answers to
+ * OBD-II requests, one parameter each.
+ */
+export type FrameFormat = 'standard' | 'extended' | 'standard-fd' | 'extended-fd' | 'j1939' | 'obd';
 
 export interface Message {
   name: string;

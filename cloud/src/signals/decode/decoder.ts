@@ -1,4 +1,4 @@
-import type { CanFrames } from '@fleetlog/shared/can';
+import { FRAME_FD, type CanFrames } from '@fleetlog/shared/can';
 import { bytesNeeded, type Message, type Signal } from '../dbc/model.js';
 import { generate, type DecodeFrames } from './generate.js';
 import { Matcher } from './match.js';
@@ -8,6 +8,10 @@ import { Rows } from './rows.js';
 export interface WantedMessage {
   message: Message;
   signals: readonly Signal[];
+  /** Only frames of CAN FD are of this message; classic ones are parts of it. */
+  isWhole?: boolean;
+  /** The identifier's parameter group decides, whatever the message's format is. */
+  isByGroup?: boolean;
 }
 
 /** What a signal said. Views that hold until the decoder works on. */
@@ -37,6 +41,7 @@ export class SignalDecoder {
   matched = 0;
   private readonly matcher: Matcher;
   private readonly units: Unit[][];
+  private readonly isWhole: Uint8Array;
   private readonly columns = new Map<Signal, { rows: Rows; column: number }>();
   private readonly counts: Uint32Array;
   private readonly starts: Uint32Array;
@@ -44,7 +49,10 @@ export class SignalDecoder {
   private rows = new Uint32Array(0);
 
   constructor(wanted: readonly WantedMessage[]) {
-    this.matcher = new Matcher(wanted.map(({ message }) => message));
+    this.matcher = new Matcher(
+      wanted.map(({ message, isByGroup }) => (isByGroup ? { ...message, format: 'j1939' } : message)),
+    );
+    this.isWhole = Uint8Array.from(wanted, ({ isWhole = false }) => Number(isWhole));
     this.counts = new Uint32Array(wanted.length);
     this.starts = new Uint32Array(wanted.length + 1);
     this.units = wanted.map(({ message, signals }) => this.unitsOf(message, signals));
@@ -110,8 +118,8 @@ export class SignalDecoder {
   }
 
   /** Sorts the frames by message: indices of those of message m are `rows[starts[m] … starts[m] + counts[m])`. */
-  private gather({ id }: CanFrames, from: number, to: number): void {
-    const { counts, starts, matcher } = this;
+  private gather({ id, flags }: CanFrames, from: number, to: number): void {
+    const { counts, starts, matcher, isWhole } = this;
     if (this.messageOf.length < to - from) {
       this.messageOf = new Int32Array(2 * (to - from));
       this.rows = new Uint32Array(2 * (to - from));
@@ -119,7 +127,8 @@ export class SignalDecoder {
     const { messageOf, rows } = this;
     counts.fill(0);
     for (let i = from; i < to; i++) {
-      const message = matcher.find(id[i]);
+      let message = matcher.find(id[i]);
+      if (message >= 0 && isWhole[message] && !(flags[i] & FRAME_FD)) message = -1;
       messageOf[i - from] = message;
       if (message >= 0) counts[message]++;
     }

@@ -10,7 +10,7 @@ const none = -1;
  * Parameter group number of a 29-bit identifier (SAE J1939-21, 5.2): the priority and the source address are left out,
  * and below PF 240 the destination too.
  */
-function pgnOf(id: number): number {
+export function pgnOf(id: number): number {
   const pgn = (id >>> 8) & 0x3_ffff;
   return (pgn & 0xff00) < 0xf000 ? pgn & 0x3_ff00 : pgn;
 }

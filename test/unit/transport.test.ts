@@ -1,0 +1,199 @@
+import assert from 'node:assert/strict';
+import { CAN_EFF_FLAG, CanFrames } from '@fleetlog/shared/can';
+import type { AssignedSignal } from '#cloud/signals/directory.js';
+import type { Message } from '#cloud/signals/dbc/model.js';
+import { obdDatabase } from '#cloud/signals/obd/database.js';
+import { StreamDecoder } from '#cloud/signals/stream-decoder.js';
+import { messageText, parseText } from '../support/dbc.js';
+import { obdCases, whyNoObdCases } from '../support/obd-cases.js';
+
+/** `id#data` in hexadecimal, 1 ms apart unless `@ms` says otherwise. */
+function framesOf(lines: readonly string[]): CanFrames {
+  const frames = new CanFrames();
+  for (const [i, line] of lines.entries()) {
+    const [, id, hex, ms = String(i), bus = 'can0'] = /^(\w+)#(\w*)(?:@(\d+))?(?:%(\w+))?$/.exec(line)!;
+    const data = Buffer.from(hex, 'hex');
+    const canId = id.length > 3 ? (Number.parseInt(id, 16) | CAN_EFF_FLAG) >>> 0 : Number.parseInt(id, 16);
+    frames.append(1000 * Number(ms), canId, 0, data.length, frames.busIndex(bus), data, 0, data.length);
+  }
+  return frames;
+}
+
+/** Values of a signal, as `time in ms:value`. */
+function valuesOf(
+  messages: readonly Message[],
+  names: string,
+  lines: readonly string[],
+  split = lines.length,
+): string[] {
+  const [messageName, signalName] = names.split('/');
+  const message = messages.find(({ name }) => name === messageName)!;
+  const signal = message.signals.find(({ name }) => name === signalName)!;
+  const one: AssignedSignal = {
+    stream: 'can0',
+    database: 'd',
+    version: '',
+    message,
+    signal,
+    fromUs: undefined,
+    toUs: undefined,
+  };
+  const decoder = new StreamDecoder([[one]]);
+  const frames = framesOf(lines);
+  const found: string[] = [];
+  for (let at = 0; at < frames.count; at += split) {
+    for (const [{ count, times, values }] of decoder.decode(frames, at, Math.min(frames.count, at + split))) {
+      for (let i = 0; i < count; i++) found.push(`${times[i] / 1000}:${values[i]}`);
+    }
+  }
+  return found;
+}
+
+const long = (id: number, signal: string, length = 20): Message[] =>
+  parseText(messageText([signal], `BO_ ${id} Long: ${length} Node`)).database.messages;
+
+const battery = long(0x7ec, 'Charge : 80|8@1+ (0.5,0) [0|0] "%" Node');
+const batteryFrames = ['7EC#100C620101FFF7E7', '7EC#21010203C8556677'];
+
+describe('messages cut into frames', () => {
+  it('are put together by ISO-TP, and have the time of their last frame', () => {
+    assert.deepEqual(valuesOf(battery, 'Long/Charge', ['7EC#100C620101FFF7E7', '7EC#2103040506C80000']), [
+      '1:100',
+    ]);
+  });
+
+  it('go on where the frames come in other portions', () => {
+    const frames = [...batteryFrames, '7EC#0142', ...batteryFrames];
+    for (const split of [1, 2, 3, 5]) {
+      assert.deepEqual(
+        valuesOf(battery, 'Long/Charge', frames, split),
+        valuesOf(battery, 'Long/Charge', frames),
+      );
+    }
+    assert.equal(valuesOf(battery, 'Long/Charge', frames, 1).length, 2);
+  });
+
+  const lost: [string, string[]][] = [
+    ['a frame is missing', ['7EC#1013620101FFF7E7', '7EC#22010203C8556677']],
+    ['the rest comes a second too late', ['7EC#100C620101FFF7E7@0', '7EC#21010203C8556677@1500']],
+    ['the first frame is missing', ['7EC#21010203C8556677']],
+    ['the rest comes on another bus', ['7EC#100C620101FFF7E7@0%a', '7EC#21010203C8556677@1%b']],
+    ['another message begins', ['7EC#100C620101FFF7E7', '7EC#0142', '7EC#21010203C8556677']],
+    [
+      'the frames are not of the protocol',
+      ['7EC#FFFFFFFFFFFFFFFF', '7EC#', '7EC#00', '7EC#10', '7EC#1000000010000000', '7EC#0F11'],
+    ],
+  ];
+  for (const [what, frames] of lost) {
+    it(`give nothing where ${what}`, () => assert.deepEqual(valuesOf(battery, 'Long/Charge', frames), []));
+  }
+
+  it('have the length before the service where the database describes them so', () => {
+    const text = messageText(
+      ['service M : 15|8@0+ (1,0) [0|0] "" Node', 'Charge m98 : 88|8@1+ (0.5,0) [0|0] "%" Node'],
+      'BO_ 2028 Long: 20 Node',
+    );
+    const { messages } = parseText(text).database;
+    assert.deepEqual(valuesOf(messages, 'Long/Charge', ['7EC#100C620101FFF7E7', '7EC#2103040506C80000']), [
+      '1:100',
+    ]);
+  });
+
+  const engine = long(0x98fee300, 'Speed : 96|16@1+ (0.125,0) [0|0] "rpm" Node', 28);
+  const announced = [
+    '1CECFF00#201C0004FFE3FE00',
+    '1CEBFF00#01901ACBA041D4A0',
+    '1CEBFF00#020FA74A20DD8813',
+    '1CEBFF00#03E7A041FFFF7602',
+    '1CEBFF00#04F0550001FA9CFA',
+  ];
+
+  it('are put together when J1939 broadcasts them, whatever the source address is', () => {
+    assert.deepEqual(valuesOf(engine, 'Long/Speed', announced), ['4:625']);
+    const others = announced.map((line) => line.replace('FF00#', 'FF21#'));
+    const mixed = announced.flatMap((line, i) => [line, others[i]]);
+    assert.deepEqual(valuesOf(engine, 'Long/Speed', mixed), ['8:625', '9:625']);
+  });
+
+  it('are put together when J1939 sends them from node to node, packets sent again included', () => {
+    const frames = announced.map((line) => line.replace('FF00#', '2100#'));
+    frames[0] = '1CEC2100#101C0004FFE3FE00';
+    const again = [...frames.slice(0, 3), '1CEC0021#110402FFFFE3FE00', frames[2], ...frames.slice(3)];
+    assert.deepEqual(valuesOf(engine, 'Long/Speed', again), ['6:625']);
+  });
+
+  it('are given up when J1939 aborts, skips or announces what can not be', () => {
+    const [begin, ...rest] = announced;
+    for (const frames of [
+      [begin, '1CECFF00#FF0000000000E3FE', ...rest],
+      [begin, rest[0], ...rest.slice(2)],
+      [begin.replace('201C0004', '20FFFF04'), ...rest],
+      [begin.replace('E3FE00', 'E4FE00'), ...rest],
+      rest,
+    ]) {
+      assert.deepEqual(valuesOf(engine, 'Long/Speed', frames), []);
+    }
+  });
+
+  it('decode by parameter group alone where J1939 sends one frame', () => {
+    const { messages } = parseText(
+      `${messageText(['Speed : 24|16@1+ (0.125,0) [0|0] "rpm" Node'], 'BO_ 2364540158 EEC1: 8 Node')}BA_ "VFrameFormat" BO_ 2364540158 3;\n`,
+    ).database;
+    const frames = ['0CF00400#000000881300FFFF', '18F00427#000000101400FFFF', '0CF00500#000000881300FFFF'];
+    assert.deepEqual(valuesOf(messages, 'EEC1/Speed', frames), ['0:625', '1:642']);
+  });
+});
+
+describe('OBD-II', () => {
+  const { messages } = obdDatabase().database;
+
+  it('reads answers of one parameter and of several, in one frame or more, of 11 and 29 bits', () => {
+    assert.deepEqual(valuesOf(messages, 'OBD2/RPM', ['7E8#04410C35E4000000', '18DAF110#04410C08FF']), [
+      '0:3449',
+      '1:575.75',
+    ]);
+    const several = ['7E8#1008410C35E40D56', '7E8#21057E5555555555'];
+    assert.deepEqual(valuesOf(messages, 'OBD2/VSS', several), ['1:86']);
+    assert.deepEqual(valuesOf(messages, 'OBD2/ECT', several), ['1:86']);
+    assert.deepEqual(valuesOf(messages, 'OBD2_7E9/RPM', ['7E8#04410C35E4000000', '7E9#04410C08FF']), [
+      '1:575.75',
+    ]);
+  });
+
+  it('reads the same parameters from UDS', () => {
+    assert.deepEqual(valuesOf(messages, 'OBD2/RPM', ['7E8#0562F40C35E4']), ['0:3449']);
+  });
+
+  it('takes nothing from refusals, requests and other services', () => {
+    for (const line of ['7E8#037F0112', '7DF#02010C', '7E8#0349020C35E4', '7E8#0562F10C35E4', '7E8#02410C']) {
+      assert.deepEqual(valuesOf(messages, 'OBD2/RPM', [line]), []);
+    }
+  });
+
+  it('gives what a project says that its recorded answers mean', function () {
+    const cases = obdCases();
+    if (!cases) {
+      console.log(`      skipped: ${whyNoObdCases}`);
+      this.skip();
+    }
+    let compared = 0;
+    for (const { response, expected } of cases) {
+      const frame = `${response.slice(0, 3)}#${response.slice(3)}`;
+      const owner = messages[Number.parseInt(response.slice(0, 3), 16) - 0x7e8];
+      for (const [name, value] of expected) {
+        const signal = owner?.signals.find((one) => one.name === name);
+        assert.ok(signal, `${name} of ${response}`);
+        const [found = ''] = valuesOf(messages, `${owner.name}/${name}`, [frame]);
+        const got = found.split(':')[1] ?? 'nothing';
+        const label = signal.labels?.get(Number(got));
+        // The project rounds scales (0.000122 V for 8 V in 16 bits) and values.
+        const isSame =
+          label === value || Math.abs(Number(got) - Number(value)) <= 1e-4 + 1e-3 * Math.abs(Number(value));
+        assert.ok(isSame, `${name} of ${response}: ${got}, not ${value}`);
+        compared++;
+      }
+    }
+    console.log(`      ${cases.length} answers, ${compared} values`);
+    assert.ok(compared > 200);
+  });
+});
