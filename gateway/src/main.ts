@@ -136,7 +136,7 @@ export async function runGateway(config: GatewayConfig, options: RunOptions): Pr
     clock: state,
     uncertaintyUs,
   });
-  const fillRate = new FillRate(buffer, clock);
+  const fillRate = new FillRate(buffer, clock, events);
   const meter = WireMeter.load(join(config.data, 'traffic.json'), clock, logger);
   const priorityOf = (stream: string): number => streamPolicy(config, stream).priority;
   const budget = new Budget(meter, config.uplink.budget, { priorityOf, events, logger });

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { openRocksDb, readInteger } from '@fleetlog/shared/store';
 import { RangeSet } from '@fleetlog/shared/util';
 import type { BufferedStream, GatewayBuffer } from '#gateway/buffer/buffer.js';
-import { openBuffer } from '#gateway/buffer/rocksdb-buffer.js';
+import { openBuffer, refusedKeptMax } from '#gateway/buffer/rocksdb-buffer.js';
 import { bufferOptions } from '../support/buffer-options.js';
 import { sealedBatch } from '../support/sealed-batches.js';
 import { accountOf } from '../support/sequence-account.js';
@@ -155,6 +156,27 @@ describe('the space of the buffer', () => {
     const state = stateOf(buffer, 'can0');
     assert.equal(state.bytes, await heldBytes(buffer, gap.last + 6));
     assert.equal(state.givenUp.batches, gap.last + 1 + later.gaps[0].last - later.gaps[0].first + 1);
+  });
+
+  it('keeps a limited number of refused batches aside, the newest, and counts all', async () => {
+    const more = 10;
+    {
+      await using buffer = await openBuffer(bufferOptions(path));
+      for (let i = 0; i < refusedKeptMax + more; i++) await buffer.put('can0', sealedBatch('x'));
+      await buffer.flush();
+      for (let i = 0; i < refusedKeptMax + more; i++) {
+        await buffer.refuse('can0', i, 'too new');
+        await buffer.flush();
+      }
+      assert.equal(stateOf(buffer, 'can0').refused, refusedKeptMax + more);
+    }
+    await using store = await openRocksDb({ path, purpose: 'buffer folder' });
+    const kept: number[] = [];
+    for await (const { key } of store.entries({ gte: Buffer.from('r'), lt: Buffer.from('s') })) {
+      kept.push(readInteger(key, key.length - 8));
+    }
+    assert.equal(kept.length, refusedKeptMax);
+    assert.equal(kept[0], more);
   });
 });
 

@@ -22,5 +22,6 @@ export const keys = {
   allMeta: () => prefixRange(meta),
   gaps: (stream: string) => joinKey(gaps, textPart(stream)),
   batch: (stream: string, sequence: number) => joinKey(batch, textPart(stream), integerPart(sequence)),
+  allRefused: (stream: string) => prefixRange(joinKey(refused, textPart(stream))),
   refused: (stream: string, sequence: number) => joinKey(refused, textPart(stream), integerPart(sequence)),
 };

@@ -96,6 +96,8 @@ export async function openBufferOn(store: OrderedStore, options: BufferOptions):
 }
 
 const nothing: Totals = { bytes: 0, records: 0 };
+/** Refused batches of a stream that are kept aside; of more, the newest. All are counted. */
+export const refusedKeptMax = 256;
 /** Totals of ranges don't go through gap records. */
 const noEntry = { bytesBefore: 0, recordsBefore: 0, records: 0 };
 
@@ -254,6 +256,7 @@ class RocksDbBuffer implements GatewayBuffer {
       const gap = state.gaps.at(sequence);
       const totals = gap ? nothing : await this.totals(stream, sequence, sequence);
       const [stored] = await this.stored.values(stream, [sequence]);
+      const tooMany = state.refused >= refusedKeptMax ? await this.oldestRefused(stream) : undefined;
       const value = Buffer.from(
         JSON.stringify({
           reason,
@@ -266,6 +269,7 @@ class RocksDbBuffer implements GatewayBuffer {
       if (gap) this.forgetGap(state, gap);
       else this.forget(state, sequence, sequence, totals);
       this.commits.enqueue({ type: 'put', key: keys.refused(stream, sequence), value }, value.length);
+      if (tooMany) this.commits.enqueue({ type: 'delete', key: tooMany }, tooMany.length);
     });
   }
 
@@ -312,6 +316,12 @@ class RocksDbBuffer implements GatewayBuffer {
       );
     }
     return state;
+  }
+
+  private async oldestRefused(stream: string): Promise<Uint8Array | undefined> {
+    const options = { limit: 1, keysOnly: true };
+    for await (const { key } of this.store.entries(keys.allRefused(stream), options)) return key;
+    return undefined;
   }
 
   private async totals(stream: string, first: number, last: number): Promise<Totals> {
