@@ -177,6 +177,19 @@ describe('query', () => {
       shown.stdout.toString(),
       'time                                  Rpm          Gear\n2001-09-09T01:46:41.000000Z             4             2\n',
     );
+    const wrong = ['assign', '--gateway', gateway, '--stream', 'can1', '--database', 'engine'];
+    const assigned = await ended(start(bin, wrong, env));
+    assert.match(
+      assigned.stdout.toString(),
+      /on can1: describes 0 of 1 identifiers seen; it does not fit this traffic\n/,
+    );
+    await cloud.catalogue.unassign({
+      gateway,
+      stream: 'can1',
+      database: 'engine',
+      fromUs: undefined,
+      toUs: undefined,
+    });
     const listed = await ended(start(bin, ['signals', '--gateway', gateway], env));
     assert.match(
       listed.stdout.toString(),

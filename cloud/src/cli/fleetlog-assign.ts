@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import type { Assignments } from '../api/catalogue-schemas.js';
-import { contextOf, createSubcommand, print, type CliStreams } from './fleetlog-context.js';
+import type { Signals } from '../api/signal-schemas.js';
+import { contextOf, createSubcommand, print, type CliContext, type CliStreams } from './fleetlog-context.js';
+import { fitText } from './fleetlog-signals.js';
 import { moment, table } from './fleetlog-table.js';
 
 interface AssignOptions {
@@ -52,14 +54,26 @@ export function assignCommand(streams: CliStreams): Command {
         throw new FleetlogError('FLEETLOG_USAGE', 'Say to which stream with --gateway and --stream.');
       }
       const query = { gateway, stream, database, from: validFrom, to: validTo };
+      let fits = '';
       if (remove) await context.api.change('DELETE', path, query);
       else {
         const more = { version: revision, ...(replace && { replace: 'true' }) };
         await context.api.change('POST', path, { ...query, ...more });
+        fits = await fitsText(context, { gateway, stream, database });
       }
       const { body } = await context.api.json<Assignments>(path, { gateway, stream });
-      await print(context, body.assignments, () => assignmentTable(body));
+      await print(context, body.assignments, () => `${assignmentTable(body)}${fits}`);
     });
+}
+
+/** A wrong database is noticed at once: it describes few identifiers of the traffic, or none. */
+async function fitsText(
+  { api }: CliContext,
+  { gateway, stream, database }: { gateway: string; stream: string; database: string },
+): Promise<string> {
+  const { body } = await api.json<Signals>('/v1/signals', { gateway, stream });
+  const own = body.databases.filter((row) => row.database === database);
+  return own.length === 0 ? '' : `\n${own.map(fitText).join('')}`;
 }
 
 function assignmentTable({ assignments }: Assignments): string {

@@ -50,7 +50,8 @@ function signalsText({ databases, signals }: Signals, { gateway, match }: Signal
   return `${rows}\n${count(signals.length)} signals\n${databases.map(fitText).join('')}`;
 }
 
-function fitText(row: Signals['databases'][number]): string {
+/** How well a database fits the traffic that came so far. */
+export function fitText(row: Signals['databases'][number]): string {
   const { stream, database, version, identifiers, identifiersKnown = 0 } = row;
   const name = `${database} ${version.slice(0, 12)}`;
   if (identifiers === undefined) return `${name} on ${stream}: no traffic yet\n`;
