@@ -11,7 +11,7 @@ import { tempFolder } from '../support/temp-folder.js';
 import { until } from '../support/until.js';
 
 const bitsPerSecond = 1_000_000;
-const seconds = Number(process.env.FLEETLOG_LIVE_SECONDS ?? 8);
+const seconds = Number(process.env.FLEETLOG_LIVE_SECONDS ?? 6);
 /** Of a full bus: more than the link carries in the time of the test. */
 const backlogSeconds = Math.round(90 + seconds * 12);
 

@@ -141,7 +141,7 @@ describe('fleetlog-gateway', () => {
     const table = await command('status', '--config', config);
     assert.match(
       table.stdout,
-      /truck-17, running.*\n.*connected.*\nmonth .* MB sent.*\nbuffer .* of 4,295 MB.*\n.*\ncan0 +can +/,
+      /truck-17, running.*\n.*connected.*\nmonth .* kB sent.*\nbuffer .* of 4,295 MB.*\n.*\ncan0 +can +/,
     );
 
     const inspected = await command('buffer', 'inspect', '--config', config, '--json', '--stream', 'can0');

@@ -67,16 +67,17 @@ export async function printStatus(
 }
 
 function budgetLine({ month, sent, received, limitBytes, level }: BudgetReport): string {
-  const used = `${month}: ${megabytes(sent)} MB sent, ${megabytes(received)} MB received`;
+  const used = `${month}: ${kilobytes(sent)} kB sent, ${kilobytes(received)} kB received`;
   if (limitBytes === undefined) return used;
   const state = { within: '', 'nearly-used': ', nearly used', 'used-up': ', used up' }[level];
-  return `${used}, of ${megabytes(limitBytes)} MB${state}`;
+  return `${used}, of ${kilobytes(limitBytes)} kB${state}`;
 }
 
 function writesLine({ writtenBytes = 0, commitIntervalMs }: WriteState, budget: number): string {
   return `${megabytes(writtenBytes)} MB to disk since the start, budget ${megabytes(budget)} MB a day, commits every ${Math.round(commitIntervalMs)} ms`;
 }
 
+const kilobytes = (bytes: number): string => Math.round(bytes / 1e3).toLocaleString('en');
 const megabytes = (bytes: number): string => (bytes / 1e6).toLocaleString('en', { maximumFractionDigits: 1 });
 
 function spaceLine({
