@@ -7,7 +7,9 @@ import { bootId, type Clock } from '@fleetlog/shared/util';
 import { systemClockFacts, type ClockFacts } from './buffer/clock-facts.js';
 import type { BufferedStream, GatewayBuffer } from './buffer/buffer.js';
 import { inspectBuffer } from './buffer/inspect.js';
-import { openBuffer } from './buffer/rocksdb-buffer.js';
+import { originalName } from './buffer/integrity/rescued-names.js';
+import { openBuffer } from './buffer/open-buffer.js';
+import type { BufferOptions } from './buffer/rocksdb-buffer.js';
 import { diskOf } from './buffer/space/disk.js';
 import { eventsPolicy, forgottenStreamPolicy, type StreamPolicy } from './buffer/space/limits.js';
 import { FillRate } from './buffer/space/report.js';
@@ -67,21 +69,33 @@ export function openGatewayBuffer(
   config: GatewayConfig,
   clock: Clock,
   logger: Logger,
-  clockFacts: ClockFacts = systemClockFacts(clock),
+  {
+    clockFacts = systemClockFacts(clock),
+    salvage = true,
+  }: { clockFacts?: ClockFacts; salvage?: boolean } = {},
 ): Promise<GatewayBuffer> {
-  return openBuffer({
+  return openBuffer({ ...bufferOptions(config, clock, logger, clockFacts), salvage });
+}
+
+export function bufferOptions(
+  config: GatewayConfig,
+  clock: Clock,
+  logger: Logger,
+  clockFacts: ClockFacts = systemClockFacts(clock),
+): BufferOptions {
+  return {
     gateway: config.gateway,
     path: bufferFolder(config),
     ...config.buffer,
     space: {
       limits: config.buffer.space,
-      policyOf: (stream) => streamPolicy(config, stream),
+      policyOf: (stream) => streamPolicy(config, originalName(stream)),
       disk: diskOf(config.data),
     },
     clock,
     clockFacts,
     logger,
-  });
+  };
 }
 
 /** A stream that the configuration doesn't name any more goes before all others; the gateway's own never. */
@@ -126,7 +140,7 @@ export async function runGateway(config: GatewayConfig, options: RunOptions): Pr
       `--until-drained needs sources that end, and the stream "${endless.stream}" never does.`,
     );
   }
-  await using buffer = await openGatewayBuffer(config, clock, logger, keeper);
+  await using buffer = await openGatewayBuffer(config, clock, logger, { clockFacts: keeper });
   const eventStream = (opened.events = new EventStream({ sink: buffer, time: keeper, logger }));
   const { state, uncertaintyUs } = keeper.read();
   events.note('gateway.started', {
@@ -136,6 +150,7 @@ export async function runGateway(config: GatewayConfig, options: RunOptions): Pr
     clock: state,
     uncertaintyUs,
   });
+  noteRescue(buffer, events);
   const fillRate = new FillRate(buffer, clock, events);
   const meter = WireMeter.load(join(config.data, 'traffic.json'), clock, logger);
   const priorityOf = (stream: string): number => streamPolicy(config, stream).priority;
@@ -206,6 +221,25 @@ export async function runGateway(config: GatewayConfig, options: RunOptions): Pr
   return progress();
 }
 
+function noteRescue(buffer: GatewayBuffer, events: GatewayEvents): void {
+  buffer.rescued().then(
+    (report) => {
+      if (!report) return;
+      const { reasons, files, batches, records, lost } = report;
+      const damagedFiles = report.damagedFiles.length;
+      events.note('buffer.salvaged', {
+        reason: reasons.join('; '),
+        files,
+        damagedFiles,
+        batches,
+        records,
+        lost,
+      });
+    },
+    () => undefined, // the log says so, and the next start goes on
+  );
+}
+
 /** A disk that takes nothing any more must not keep the process from ending: sources that wait for it, and the flush. */
 const sealMsMax = 1500;
 const flushMsMax = 1500;
@@ -251,7 +285,7 @@ async function runSources(
 }
 
 async function drained(buffer: GatewayBuffer, uplink: Uplink, signal: AbortSignal): Promise<void> {
-  await Promise.race([buffer.flush(), aborted(signal)]);
+  await Promise.race([buffer.rescued().then(() => buffer.flush()), aborted(signal)]);
   const isDrained = (): boolean => buffer.streams().every(({ batches }) => batches === 0);
   while (!signal.aborted && !isDrained()) await uplink.progress.wait(signal).catch(() => undefined);
 }

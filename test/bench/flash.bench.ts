@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { silentLogger } from '@fleetlog/shared/log';
 import { RangeSet, systemClock } from '@fleetlog/shared/util';
 import { systemClockFacts } from '#gateway/buffer/clock-facts.js';
-import { openBuffer } from '#gateway/buffer/rocksdb-buffer.js';
+import { openBuffer } from '#gateway/buffer/open-buffer.js';
 import { sealedBatch } from '../support/sealed-batches.js';
 import { tempFolder } from '../support/temp-folder.js';
 import type { BenchRow } from './row.js';

@@ -12,7 +12,9 @@ import { RangeSet, systemClock } from '@fleetlog/shared/util';
 import type { BufferedStream, GatewayBuffer } from '#gateway/buffer/buffer.js';
 import { systemClockFacts } from '#gateway/buffer/clock-facts.js';
 import { inspectBuffer } from '#gateway/buffer/inspect.js';
-import { openBuffer, openBufferOn } from '#gateway/buffer/rocksdb-buffer.js';
+import { CheckedStore } from '#gateway/buffer/integrity/checked-store.js';
+import { openBuffer } from '#gateway/buffer/open-buffer.js';
+import { openBufferOn } from '#gateway/buffer/rocksdb-buffer.js';
 import { bufferOptions } from '../support/buffer-options.js';
 import { FaultyStore } from '../support/faulty-store.js';
 import { sealedBatch } from '../support/sealed-batches.js';
@@ -242,7 +244,7 @@ describe('gateway buffer', () => {
       await using buffer = await openBuffer(bufferOptions(path));
       assert.equal(stateOf(buffer, 'can0').refused, 1);
     }
-    await using store = await openRocksDb({ path, purpose: 'buffer folder' });
+    await using store = new CheckedStore(await openRocksDb({ path, purpose: 'buffer folder' }));
     for await (const { value } of store.entries({ gte: Buffer.from('r\0'), lt: Buffer.from('s') })) {
       const kept = JSON.parse(Buffer.from(value).toString()) as { reason: string; batch: string };
       assert.equal(kept.reason, 'FLEETLOG_BATCH_VERSION: too new');
@@ -292,7 +294,7 @@ describe('gateway buffer', () => {
     });
   }
 
-  it("gives out the others where a batch doesn't read back, and says which one", async () => {
+  it("gives out the others where a batch doesn't read back, and a gap record in its place", async () => {
     const complaints: object[] = [];
     const logger = { ...silentLogger, error: (facts: object) => complaints.push(facts) };
     const { store, buffer } = await openFaulty(path, { logger });
@@ -300,9 +302,15 @@ describe('gateway buffer', () => {
     await putMany(buffer, 'can0', 5);
     await buffer.flush();
     store.failRead = (key) => key.at(-1) === 2 && key[0] === 'b'.charCodeAt(0);
-    assert.deepEqual(await sequencesOf(buffer, 'can0'), [0, 1, 3, 4]);
-    assert.deepEqual(await sequencesOf(buffer, 'can0', 2, 1), [3]);
-    assert.deepEqual(complaints[0], { stream: 'can0', sequence: 2 });
+    assert.deepEqual(await sequencesOf(buffer, 'can0'), [0, 1]);
+    assert.deepEqual(await sequencesOf(buffer, 'can0', 3), [3, 4]);
+    const [gap] = await buffer.read('can0', 2, 1);
+    const { header } = decodeBatch(gap.bytes);
+    assert.deepEqual(
+      [header.sequence, header.lastSequence, header.codec, header.recordCount],
+      [2, 2, 'gap-1', 10],
+    );
+    assert.deepEqual(complaints[0], { stream: 'can0', first: 2, last: 2, records: 10 });
     await buffer.acknowledge('can0', new RangeSet([[0, 2]]));
     assert.equal(stateOf(buffer, 'can0').first, 3);
   });

@@ -1,6 +1,6 @@
 // A process to be killed: puts batches into the buffer in argv[2] as fast as it can, and prints what it was told is
 // durable: `stream durableNext`, one pair a line.
-import { openBuffer } from '#gateway/buffer/rocksdb-buffer.js';
+import { openBuffer } from '#gateway/buffer/open-buffer.js';
 import { bufferOptions } from './buffer-options.js';
 import { sealedBatch } from './sealed-batches.js';
 

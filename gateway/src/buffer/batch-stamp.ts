@@ -2,6 +2,7 @@ import { encodeBatch, encodeGap, type BatchHeader, type EncodedPayload } from '@
 import type { Clock } from '@fleetlog/shared/util';
 import type { ClockFacts } from './clock-facts.js';
 import type { GapSpan } from './gap-spans.js';
+import { originalName, rescuedEpoch } from './integrity/rescued-names.js';
 import type { StreamState } from './stream-state.js';
 
 /** `clock` is that of the records, where they were stamped with one; otherwise it is how the clock stands now. */
@@ -18,11 +19,12 @@ export class BatchStamp {
   ) {}
 
   encode({ stream, kind }: StreamState, { payload, ...facts }: EncodedPayload & BatchPlace): Uint8Array {
-    const { gateway, epoch, clock, clockFacts } = this;
+    const { gateway, clock, clockFacts } = this;
+    const epoch = rescuedEpoch(stream) ?? this.epoch;
     const now = clockFacts.read();
     const storeTimeUs = clock.monotonicUs() + now.wallOffsetUs;
     const life = { gateway, epoch, boot: clockFacts.boot, storeTimeUs, clock: now };
-    return encodeBatch({ ...life, stream, ...facts, kind }, payload);
+    return encodeBatch({ ...life, stream: originalName(stream), ...facts, kind }, payload);
   }
 
   gap(state: StreamState, gap: GapSpan): Uint8Array {

@@ -1,5 +1,6 @@
 import type { RangeSet } from '@fleetlog/shared/util';
 import type { StreamKind } from '@fleetlog/shared/batch';
+import type { RescueReport } from './integrity/rescue.js';
 import type { BatchSink } from '../sources/source.js';
 import type { SpaceState } from './space/keeper.js';
 import type { WriteState } from './write-budget.js';
@@ -61,6 +62,8 @@ export interface GatewayBuffer extends BatchSink, AsyncDisposable {
   acknowledge(stream: string, held: RangeSet): Promise<void>;
   /** The cloud will never take this one: moved aside with the reason. */
   refuse(stream: string, sequence: number, reason: string): Promise<void>;
+  /** Resolves when everything that damaged folders of earlier lives held is in here; with what that was. */
+  rescued(): Promise<RescueReport | undefined>;
   /** Resolves at the next time that more became durable. */
   moreDurable(signal: AbortSignal): Promise<void>;
   /** Everything that was put is durable, and everything acknowledged is forgotten on disk, when it resolves. */

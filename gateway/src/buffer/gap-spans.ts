@@ -15,7 +15,7 @@ export interface GapSpan {
   lastTimeUs: number;
 }
 
-/** Spans of one stream at most; over it the oldest two become one. A month without the cloud must not make a million. */
+/** Spans of one stream, about; over it the oldest two of those given up on purpose become one. A month without the cloud must not make a million. */
 export const gapSpansMax = 64;
 
 /**
@@ -78,7 +78,10 @@ export class GapSpans {
     this.unstored.add(span);
     if (this.fits(index)) this.join(index);
     if (index > 0 && this.fits(index - 1)) this.join(index - 1);
-    if (this.spans.length > gapSpansMax) this.join(0);
+    if (this.spans.length > gapSpansMax) {
+      const oldest = this.spans.findIndex((_, i) => this.mayJoin(i));
+      if (oldest >= 0) this.join(oldest);
+    }
   }
 
   remove(span: GapSpan): void {
@@ -103,6 +106,16 @@ export class GapSpans {
     const [a, b] = this.spans.slice(index, index + 2);
     return (
       a.last + 1 === b.first && a.cause === b.cause && !this.sent.has(a.first) && !this.sent.has(b.first)
+    );
+  }
+
+  /** Whether that one may take in its successor and what lies between, which is no more where oldest ones go first. */
+  private mayJoin(index: number): boolean {
+    if (index + 1 >= this.spans.length) return false;
+    const [a, b] = this.spans.slice(index, index + 2);
+    if (this.sent.has(a.first) || this.sent.has(b.first)) return false;
+    return (
+      a.last + 1 === b.first || [a, b].every(({ cause }) => cause === 'buffer-full' || cause === 'expired')
     );
   }
 

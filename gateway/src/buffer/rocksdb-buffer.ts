@@ -1,6 +1,6 @@
-import { FleetlogError, isFleetlogError } from '@fleetlog/shared/errors';
+import { FleetlogError } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
-import { openRocksDb, type OrderedStore, type StoreOperation } from '@fleetlog/shared/store';
+import type { OrderedStore, RocksDbOptions, StoreOperation } from '@fleetlog/shared/store';
 import { RangeSet, Signal, type Clock } from '@fleetlog/shared/util';
 import type { SealedBatch } from '../sources/source.js';
 import { BatchStamp } from './batch-stamp.js';
@@ -10,6 +10,11 @@ import { decodeEntry, encodeEntry } from './entry.js';
 import { GroupCommit, type Companions, type GroupCommitLimits } from './group-commit.js';
 import { GapSpans, type GapSpan } from './gap-spans.js';
 import { keys } from './keys.js';
+import { CheckedStore } from './integrity/checked-store.js';
+import { isRescuedName } from './integrity/rescued-names.js';
+import { lostSpan } from './integrity/lost-span.js';
+import { streamMark, type MarkFile, type StreamMark } from './integrity/mark.js';
+import { rescue, type RescueReport } from './integrity/rescue.js';
 import { readLife } from './life.js';
 import { Ballast } from './space/ballast.js';
 import type { Disk } from './space/disk.js';
@@ -35,35 +40,24 @@ export interface BufferOptions extends GroupCommitLimits {
   logger: Logger;
 }
 
-interface SpaceOptions {
+export interface SpaceOptions {
   limits: SpaceLimits;
   policyOf: (stream: string) => StreamPolicy;
   disk: Disk;
 }
 
-/** Opens the buffer in its folder. Errors: FLEETLOG_LOCKED, FLEETLOG_CONFIG, FLEETLOG_STORE, FLEETLOG_STORE_FULL. */
-export async function openBuffer(options: BufferOptions): Promise<GatewayBuffer> {
-  try {
-    return await openBufferOn(await openStore(options), options);
-  } catch (error) {
-    if (!isFleetlogError(error, 'FLEETLOG_STORE_FULL') || !options.space) throw error;
-    if (!(await ballastOf(options, options.space).release())) throw error;
-    return openBufferOn(await openStore(options), options);
-  }
-}
-
-const openStore = (options: BufferOptions): Promise<OrderedStore> =>
-  openRocksDb({
-    path: options.path,
-    purpose: 'buffer folder',
-    writeBufferBytes: options.writeBufferBytes,
-    openFilesMax: 32,
-    blockCache: false,
-    blobs: { bytesMin: blobBytesMin, fileBytes: blobFileBytes(options.space?.limits.bytes) },
-  });
+/** How the buffer uses its database. */
+export const storeOptions = (options: BufferOptions): RocksDbOptions => ({
+  path: options.path,
+  purpose: 'buffer folder',
+  writeBufferBytes: options.writeBufferBytes,
+  openFilesMax: 32,
+  blockCache: false,
+  blobs: { bytesMin: blobBytesMin, fileBytes: blobFileBytes(options.space?.limits.bytes) },
+});
 
 /** Beside the folder, so that it is there whatever becomes of the database. */
-const ballastOf = ({ path, logger }: BufferOptions, { limits }: SpaceOptions): Ballast =>
+export const ballastOf = ({ path, logger }: BufferOptions, { limits }: SpaceOptions): Ballast =>
   new Ballast(`${path}.ballast`, limits.ballastBytes, logger);
 
 /** Smaller ones cost less in the table, which compaction writes again and again, than as a part of a blob file. */
@@ -76,25 +70,44 @@ const blobFilesMax = 1000;
  */
 const blobFileBytes = (limitBytes = 0): number => Math.max(1024 * 1024, Math.ceil(limitBytes / blobFilesMax));
 
-/** As `openBuffer`, on a store that is open; the buffer closes it. */
-export async function openBufferOn(store: OrderedStore, options: BufferOptions): Promise<GatewayBuffer> {
+/** The buffer on a store that is open, and that it closes; without the care that `openBuffer` takes. */
+export async function openBufferOn(plain: OrderedStore, options: BufferOptions): Promise<GatewayBuffer> {
+  const store = new CheckedStore(plain);
   try {
     const epoch = await readLife(store, options);
-    const states = new Map<string, StreamState>();
-    for await (const { key, value } of store.entries(keys.allMeta())) {
-      const stream = Buffer.from(key).subarray(2, -1).toString('latin1');
-      const state = StreamState.decode(stream, value);
-      const gaps = await store.get(keys.gaps(stream));
-      if (gaps) state.gaps = GapSpans.from(JSON.parse(Buffer.from(gaps).toString()) as GapSpan[]);
-      states.set(stream, state);
-    }
-    return new RocksDbBuffer(store, epoch, states, options);
+    return bufferOf(store, epoch, await readStates(store), options);
   } catch (error) {
     await store.close();
     throw error;
   }
 }
 
+/** `mark`: closed by the buffer, and written after each barrier. */
+export function bufferOf(
+  store: OrderedStore,
+  epoch: string,
+  states: Map<string, StreamState>,
+  options: BufferOptions,
+  mark?: MarkFile,
+): GatewayBuffer {
+  return new RocksDbBuffer(store, epoch, states, options, mark);
+}
+
+/** What is stored of each stream. Errors: FLEETLOG_STORE. */
+export async function readStates(store: OrderedStore): Promise<Map<string, StreamState>> {
+  const states = new Map<string, StreamState>();
+  for await (const { key, value } of store.entries(keys.allMeta())) {
+    const stream = Buffer.from(key).subarray(2, -1).toString('latin1');
+    const state = StreamState.decode(stream, value);
+    const gaps = await store.get(keys.gaps(stream));
+    if (gaps) state.gaps = GapSpans.from(JSON.parse(Buffer.from(gaps).toString()) as GapSpan[]);
+    states.set(stream, state);
+  }
+  return states;
+}
+
+/** Batches tried at a time to find where a run of unreadable ones ends. */
+const unreadableStep = 64;
 const nothing: Totals = { bytes: 0, records: 0 };
 /** Refused batches of a stream that are kept aside; of more, the newest. All are counted. */
 export const refusedKeptMax = 256;
@@ -111,14 +124,22 @@ class RocksDbBuffer implements GatewayBuffer {
   /** Acknowledgements and refusals run one after the other. */
   private turn: Promise<unknown> = Promise.resolve();
   private closing: Promise<void> | undefined;
+  private readonly stopping = new AbortController();
+  /** What the mark says, or will say at the next commit, of each stream. */
+  private readonly marked: Record<string, StreamMark> = {};
+  private readonly rescuing: Promise<RescueReport | undefined>;
 
   constructor(
     private readonly store: OrderedStore,
     readonly epoch: string,
     private readonly states: Map<string, StreamState>,
     private readonly options: BufferOptions,
+    private readonly mark: MarkFile | undefined,
   ) {
     const { clock, logger } = options;
+    for (const { stream, gaps, done, next } of states.values()) {
+      if (isRescuedName(stream) && gaps.count === 0 && done.covers(0, next - 1)) states.delete(stream);
+    }
     this.stored = new StoredBatches(store);
     this.writes = new WriteBudget(
       { commitIntervalMs: options.commitIntervalMs, bytesPerDay: options.writeBytesPerDay },
@@ -150,6 +171,45 @@ class RocksDbBuffer implements GatewayBuffer {
     this.space =
       options.space &&
       new SpaceKeeper(target, { ...options, ...options.space, ballast: ballastOf(options, options.space) });
+    for (const state of states.values()) {
+      if (!state.dirty) this.marked[state.stream] = streamMark({ ...state.facts(), durableNext: state.next });
+    }
+    if ([...states.values()].some(({ dirty }) => dirty)) this.flush().catch(() => undefined); // logged where it fails
+    this.rescuing = mark ? this.rescueOthers() : Promise.resolve(undefined);
+    this.rescuing.catch(() => undefined); // told to those who wait for it
+  }
+
+  /** What earlier lives of this buffer left in folders that were moved aside becomes streams of their own here. */
+  private async rescueOthers(): Promise<RescueReport | undefined> {
+    const { states, store, stored, options } = this;
+    const parts = {
+      folder: options.path,
+      ...options,
+      store,
+      stored,
+      isActive: (stream: string) => states.has(stream),
+      activate: async (rescued: StreamState[]) => {
+        for (const state of rescued) states.set(state.stream, state);
+        await this.flush();
+      },
+    };
+    try {
+      const report = await rescue(parts, this.stopping.signal);
+      if (report) options.logger.warn(report, 'What could be read of a damaged buffer is rescued.');
+      return report;
+    } catch (error) {
+      if (!this.closing) {
+        options.logger.error(
+          { error: String(error) },
+          "The rescue of a damaged buffer isn't done; the next start goes on.",
+        );
+      }
+      throw error;
+    }
+  }
+
+  rescued(): Promise<RescueReport | undefined> {
+    return this.rescuing;
   }
 
   get writeState(): WriteState {
@@ -209,6 +269,7 @@ class RocksDbBuffer implements GatewayBuffer {
     state.put.bytes += bytes.length;
     state.put.records += recordCount;
     if (position) state.position = position;
+    state.lastTimeUs = Math.max(state.lastTimeUs ?? payload.lastTimeUs, payload.lastTimeUs);
     state.dirty = true;
     this.commits.enqueue({ type: 'put', key, value }, value.length);
     await this.commits.room();
@@ -227,13 +288,19 @@ class RocksDbBuffer implements GatewayBuffer {
         continue;
       }
       for (const gap of gaps) if (gap) state.gaps.markSent(gap);
+      from = sequences[0];
       for (const [i, value] of (await this.stored.values(stream, sequences)).entries()) {
-        const s = sequences[i];
-        const lastSequence = gaps[i]?.last ?? s;
-        if (value) batches.push({ stream, sequence: s, lastSequence, bytes: decodeEntry(value).batch });
-        else if (!state.done.has(s) && !state.gaps.at(s)) this.reportUnreadable(stream, s);
+        const [s, gap] = [sequences[i], gaps[i]];
+        const lastSequence = gap?.last ?? s;
+        const bytes = value ? decodeEntry(value).batch : gap && this.stamp.gap(state, gap);
+        if (bytes) batches.push({ stream, sequence: s, lastSequence, bytes });
+        else if (!state.done.has(s) && !state.gaps.at(s)) {
+          // What comes after it has to wait for the next call, so that nobody takes it for sent.
+          if (batches.length === 0) await this.giveUpUnreadable(state, s);
+          break;
+        }
+        from = lastSequence + 1;
       }
-      from = (gaps.at(-1)?.last ?? sequences[sequences.length - 1]) + 1;
     }
     return batches;
   }
@@ -286,7 +353,9 @@ class RocksDbBuffer implements GatewayBuffer {
   }
 
   private async close(): Promise<void> {
+    this.stopping.abort();
     await this.space?.close();
+    await this.rescuing.catch(() => undefined);
     await this.turn;
     try {
       await this.commits.close();
@@ -294,6 +363,7 @@ class RocksDbBuffer implements GatewayBuffer {
       this.options.logger.error({ error: String(error) }, "The last batches weren't made durable.");
     } finally {
       this.durable.set();
+      await this.mark?.[Symbol.asyncDispose]();
       await this.store.close();
     }
   }
@@ -392,7 +462,7 @@ class RocksDbBuffer implements GatewayBuffer {
   /** What goes into the same write as the batches queued: each changed stream's record, and what is removed. */
   private takeChanges(): Companions {
     const operations: StoreOperation[] = [];
-    const durableAfter: { state: StreamState; next: number; gaps: GapSpan[] }[] = [];
+    const durableAfter: { state: StreamState; next: number; gaps: GapSpan[]; marked: StreamMark }[] = [];
     for (const state of this.states.values()) {
       if (!state.dirty) continue;
       for (const [first, last] of state.toRemove) {
@@ -414,20 +484,32 @@ class RocksDbBuffer implements GatewayBuffer {
         operations.push({ type: 'put', key: keys.gaps(state.stream), value });
       }
       operations.push({ type: 'put', key: keys.meta(state.stream), value: state.encode() });
-      durableAfter.push({ state, next: state.next, gaps });
+      durableAfter.push({
+        state,
+        next: state.next,
+        gaps,
+        marked: streamMark({ ...state.facts(), durableNext: state.next }),
+      });
       state.toRemove = new RangeSet();
       state.dirty = state.gapsDirty = false;
     }
     return {
       operations,
       durable: () => {
-        for (const { state, next, gaps } of durableAfter) {
+        for (const { state, next, gaps, marked } of durableAfter) {
           state.durableNext = next;
           state.gaps.stored(gaps);
+          this.marked[state.stream] = marked;
         }
+        this.note();
         this.durable.set();
       },
     };
+  }
+
+  private note(): void {
+    const { gateway, clockFacts } = this.options;
+    this.mark?.note({ gateway, epoch: this.epoch, boot: clockFacts.boot, streams: this.marked });
   }
 
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -437,10 +519,36 @@ class RocksDbBuffer implements GatewayBuffer {
     return done;
   }
 
-  private reportUnreadable(stream: string, sequence: number): void {
-    this.options.logger.error(
-      { stream, sequence },
-      "A batch that was stored doesn't read back from the buffer; it stays unacknowledged.",
-    );
+  /** A gap record takes the place of batches that don't read back: nothing may wait for them for ever. */
+  private giveUpUnreadable(state: StreamState, first: number): Promise<void> {
+    return this.inTurn(async () => {
+      const { stream, durableNext, next, put, lastTimeUs } = state;
+      const last = await this.lastUnreadable(state, first);
+      if (last < first) return;
+      const detail =
+        last === first ? "It didn't read back from the buffer." : "They didn't read back from the buffer.";
+      const end = { next: next === durableNext ? next : Infinity, records: put.records, lastTimeUs };
+      const span = await lostSpan(this.stored, stream, [first, last], detail, end);
+      state.removed.records += Math.max(0, span.records);
+      this.addGap(state, span, { batches: last - first + 1, records: span.records, bytes: 0 });
+      this.flush().catch(() => undefined); // logged where it fails
+      this.options.logger.error(
+        { stream, first, last, records: span.records },
+        "Batches that were stored don't read back from the buffer; a gap record takes their place.",
+      );
+    });
+  }
+
+  /** Of the run of unreadable batches that begins at `first`; before `first` where it reads by now. */
+  private async lastUnreadable(state: StreamState, first: number): Promise<number> {
+    for (let from = first; ;) {
+      const sequences = state.unsent(from, unreadableStep);
+      const values = await this.stored.values(state.stream, sequences);
+      for (const [i, value] of values.entries()) {
+        if (value || sequences[i] !== from || state.gaps.at(from)) return from - 1;
+        from++;
+      }
+      if (values.length === 0) return from - 1;
+    }
   }
 }

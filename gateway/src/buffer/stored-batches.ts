@@ -34,6 +34,7 @@ export class StoredBatches {
     return {
       bytes: high.bytesBefore + high.batch.length - low.bytesBefore,
       records: high.recordsBefore + high.records - low.recordsBefore,
+      recordsUpTo: high.recordsBefore + high.records,
       lowHeader: headerOf(lowValue),
       highHeader: headerOf(highValue),
     };
@@ -41,6 +42,8 @@ export class StoredBatches {
 }
 
 interface StoredRange extends Totals {
+  /** Records of all batches of the stream up to the last of these. */
+  recordsUpTo: number;
   lowHeader: BatchHeader | undefined;
   highHeader: BatchHeader | undefined;
 }

@@ -2,6 +2,7 @@ import type { StreamKind } from '@fleetlog/shared/batch';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { RangeSet } from '@fleetlog/shared/util';
 import type { BufferedStream, GivenUp } from './buffer.js';
+import type { streamMark } from './integrity/mark.js';
 import { GapSpans, type GapSpan } from './gap-spans.js';
 
 /** Bytes and records. */
@@ -31,6 +32,10 @@ export class StreamState {
   gaps = new GapSpans();
   /** `gaps` changed since they were last written. */
   gapsDirty = false;
+  /** Largest event time that was put, µs; undefined where nobody put anything since the buffer was opened. */
+  lastTimeUs: number | undefined;
+  /** What was durable when the meta record that this was read from was written: the commit before it. */
+  durableBefore = 0;
   /** Changed since its meta record was last written. */
   dirty = false;
 
@@ -125,11 +130,18 @@ export class StreamState {
     };
   }
 
+  /** What the high-water mark tells. */
+  facts(): Omit<Parameters<typeof streamMark>[0], 'durableNext'> {
+    const { kind, put, lastTimeUs, done, position } = this;
+    return { kind, records: put.records, bytes: put.bytes, lastTimeUs, done, position };
+  }
+
   encode(): Uint8Array {
-    const { kind, next, refused, put, removed, givenUp, position, done } = this;
+    const { kind, next, durableNext: durable, refused, put, removed, givenUp, position, done } = this;
     const text = JSON.stringify({
       kind,
       next,
+      durable,
       refused,
       put,
       removed,
@@ -146,6 +158,7 @@ export class StreamState {
       const stored = JSON.parse(Buffer.from(value).toString()) as {
         kind: StreamKind;
         next: number;
+        durable?: number;
         refused: number;
         put: Totals;
         removed: Totals;
@@ -155,6 +168,7 @@ export class StreamState {
       };
       const state = new StreamState(stream, stored.kind);
       state.next = state.durableNext = stored.next;
+      state.durableBefore = stored.durable ?? 0;
       state.refused = stored.refused;
       Object.assign(state.put, stored.put);
       Object.assign(state.removed, stored.removed);

@@ -3,6 +3,7 @@ import { createCommand, describeCommand } from '@fleetlog/shared/cli';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { logLevels, type LogLevel } from '@fleetlog/shared/log';
 import { loadGatewayConfig, type GatewayConfig } from '../config.js';
+import { printVerification, salvage } from './integrity.js';
 import { printBuffer, printStatus } from './inspect.js';
 import { run } from './run.js';
 
@@ -58,6 +59,24 @@ export function gatewayCommand(): Command {
     .option('--stream <name>', 'this stream only')
     .action(async (flags: CommonFlags & { json?: boolean; stream?: string }) => {
       await printBuffer(load({ ...program.opts(), ...flags }), flags);
+    });
+  subcommand(
+    buffer,
+    'verify',
+    'Reads all that the buffer of a stopped gateway holds, and changes nothing; status 3 where something is damaged.',
+    'fleetlog-gateway buffer verify --config truck-17.yaml --json',
+  ).action(async (flags: CommonFlags & { json?: boolean }) => {
+    await printVerification(load({ ...program.opts(), ...flags }), flags);
+  });
+  subcommand(
+    buffer,
+    'salvage',
+    'Rescues what reads of a damaged buffer, and makes gap records of the rest; a gateway does so at its start.',
+    'fleetlog-gateway buffer salvage --config truck-17.yaml',
+  )
+    .option('--force', 'also where the database opens')
+    .action(async (flags: CommonFlags & { json?: boolean; force?: boolean }) => {
+      await salvage(load({ ...program.opts(), ...flags }), flags);
     });
   return program;
 }

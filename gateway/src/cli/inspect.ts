@@ -141,7 +141,12 @@ async function ask(
       `There is no buffer in ${config.data} yet; start the gateway once, or check "data".`,
     );
   }
-  await using buffer = await openGatewayBuffer(config, systemClock, createLogger('gateway', config.logLevel));
+  await using buffer = await openGatewayBuffer(
+    config,
+    systemClock,
+    createLogger('gateway', config.logLevel),
+    { salvage: false },
+  );
   return await look(buffer);
 }
 

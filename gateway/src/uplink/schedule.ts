@@ -1,5 +1,6 @@
 import { RangeSet } from '@fleetlog/shared/util';
 import type { BufferedStream } from '../buffer/buffer.js';
+import { isRescuedName } from '../buffer/integrity/rescued-names.js';
 
 /** `live`: what came since the connection began. `backlog`: what was there before, and what piled up since. */
 export type Lane = 'live' | 'backlog';
@@ -117,6 +118,11 @@ export class LiveFirst implements Schedule {
   private moveWhatPiledUp({ stream, first, durableNext }: BufferedStream): void {
     const progress = this.of(stream, first);
     const { liveNext, markNext, markMs, backlog } = progress;
+    if (isRescuedName(stream)) {
+      if (liveNext < durableNext) backlog.add(liveNext, durableNext - 1);
+      progress.liveNext = Math.max(liveNext, durableNext);
+      return; // of an earlier life: nothing of it is live
+    }
     const nowMs = this.nowMs();
     if (liveNext < markNext && nowMs - markMs < piledMs) return;
     if (liveNext < markNext && liveNext < durableNext - 1) {

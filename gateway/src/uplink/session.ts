@@ -1,8 +1,9 @@
 import type { Logger } from '@fleetlog/shared/log';
-import { decodeAck, topics, type Ack } from '@fleetlog/shared/topics';
+import { decodeAck, topics, type Ack, type RefusedBatch } from '@fleetlog/shared/topics';
 import { RangeSet, Signal, type Clock } from '@fleetlog/shared/util';
 import type { GatewayBuffer } from '../buffer/buffer.js';
 import type { Budget } from './budget.js';
+import { originalName, rescuedName } from '../buffer/integrity/rescued-names.js';
 import { Admission, type AdmissionOptions } from './admission.js';
 import type { Link } from './link.js';
 import type { Lane, Schedule, Turn } from './schedule.js';
@@ -50,6 +51,13 @@ export interface SessionParts {
   progress: Signal;
   clock: Clock;
   logger: Logger;
+}
+
+/** What an acknowledgement says of a stream, by its name in the buffer. */
+interface StreamAck {
+  stream: string;
+  held: RangeSet;
+  refused: RefusedBatch[];
 }
 
 /** Why a connection was ended on which the broker confirms and nothing is acknowledged. */
@@ -123,10 +131,15 @@ export class Session {
   receive(payload: Uint8Array): void {
     const { counters, logger, buffer } = this.parts;
     let ack: Ack;
-    let held: [string, RangeSet][];
+    let held: StreamAck[];
     try {
       ack = decodeAck(payload);
-      held = Object.entries(ack.streams).map(([stream, entry]) => [stream, RangeSet.fromFlat(entry.held)]);
+      const { epoch } = ack;
+      held = Object.entries(ack.streams).map(([stream, entry]) => ({
+        stream: epoch === buffer.epoch ? stream : rescuedName(stream, epoch),
+        held: RangeSet.fromFlat(entry.held),
+        refused: entry.refused ?? [],
+      }));
     } catch (error) {
       counters.malformedAcknowledgements++;
       logger.warn(
@@ -135,7 +148,8 @@ export class Session {
       );
       return;
     }
-    if (ack.epoch !== buffer.epoch) {
+    const known = new Set(buffer.streams().map(({ stream }) => stream));
+    if (ack.epoch !== buffer.epoch && !held.some(({ stream }) => known.has(stream))) {
       counters.foreignAcknowledgements++;
       logger.info(
         { epoch: ack.epoch },
@@ -144,7 +158,7 @@ export class Session {
       return;
     }
     this.acks = this.acks
-      .then(() => this.apply(ack, held))
+      .then(() => this.apply(held))
       .catch((error: unknown) => {
         logger.error(
           { error: String(error) },
@@ -153,14 +167,14 @@ export class Session {
       });
   }
 
-  private async apply(ack: Ack, held: [string, RangeSet][]): Promise<void> {
+  private async apply(acks: StreamAck[]): Promise<void> {
     const { buffer, counters, progress, logger } = this.parts;
     counters.acknowledgements++;
     let released = 0;
-    for (const [stream, ranges] of held) {
-      await buffer.acknowledge(stream, ranges);
-      released += this.window.release(stream, ranges);
-      for (const { sequence, code, reason } of ack.streams[stream].refused ?? []) {
+    for (const { stream, held, refused } of acks) {
+      await buffer.acknowledge(stream, held);
+      released += this.window.release(stream, held);
+      for (const { sequence, code, reason } of refused) {
         await buffer.refuse(stream, sequence, `${code}: ${reason}`);
         if (!this.window.remove(stream, sequence)) continue;
         released++;
@@ -261,11 +275,13 @@ export class Session {
       this.admission.confirmed(sent, nowMs);
       this.wake.set();
     };
-    this.link.publish(topics.up(this.options.gateway, stream), bytes).then(answered, (error: Error) => {
-      if (!this.link.isOpen) return; // `closed` says why
-      this.refusedByBroker(error);
-      answered();
-    });
+    this.link
+      .publish(topics.up(this.options.gateway, originalName(stream)), bytes)
+      .then(answered, (error: Error) => {
+        if (!this.link.isOpen) return; // `closed` says why
+        this.refusedByBroker(error);
+        answered();
+      });
   }
 
   private async follow(signal: AbortSignal): Promise<void> {

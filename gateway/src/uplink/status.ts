@@ -1,6 +1,7 @@
 import { encodeMessage, topics, type GatewayStatus } from '@fleetlog/shared/topics';
 import type { Clock } from '@fleetlog/shared/util';
 import type { GatewayBuffer } from '../buffer/buffer.js';
+import { isRescuedName } from '../buffer/integrity/rescued-names.js';
 import type { Link } from './link.js';
 
 /** Changes are published at most this often; where each byte counts, the second. */
@@ -53,6 +54,7 @@ export class StatusReporter {
   private streams(): GatewayStatus['streams'] {
     const streams: GatewayStatus['streams'] = {};
     for (const { stream, kind, first, durableNext, bytes, refused } of this.buffer.streams()) {
+      if (isRescuedName(stream)) continue; // of another epoch, which isn't announced again
       // Numbers that aren't durable yet may be given again after a power cut: they aren't announced.
       streams[stream] = { kind, first, next: durableNext, bytes, discarded: refused };
     }

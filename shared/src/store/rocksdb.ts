@@ -14,6 +14,8 @@ export interface RocksDbOptions {
   writeBufferBytes?: number;
   /** Values of at least `bytesMin` live in files of their own, which compaction doesn't rewrite. */
   blobs?: BlobOptions;
+  /** Nothing is changed, no lock is taken, and a folder that isn't there is an error. */
+  readOnly?: boolean;
   /** Open table files at most; bounds memory. */
   openFilesMax?: number;
   /** False where each value is read about once: spares the 32 MiB that RocksDB would fill with what was read. */
@@ -35,14 +37,17 @@ export async function openRocksDb(options: RocksDbOptions): Promise<OrderedStore
     blobs,
     openFilesMax = 256,
     blockCache = true,
+    readOnly = false,
   } = options;
   try {
-    await mkdir(path, { recursive: true });
-    await removeOldInfoLogs(path);
+    if (!readOnly) await mkdir(path, { recursive: true });
+    if (!readOnly) await removeOldInfoLogs(path);
   } catch (cause) {
     throw openError(path, purpose, cause);
   }
   const db = new RocksDb(path, {
+    readOnly,
+    createIfMissing: !readOnly,
     writeBufferSize: writeBufferBytes,
     maxWriteBufferNumber: 2,
     enableBlobFiles: blobs !== undefined,
@@ -76,7 +81,7 @@ async function removeOldInfoLogs(path: string): Promise<void> {
 
 function openError(path: string, purpose: string, cause: unknown): FleetlogError {
   const text = describe(cause);
-  if (/lock/i.test(text)) {
+  if (/lock file|\/LOCK\b/i.test(text)) {
     return new FleetlogError(
       'FLEETLOG_LOCKED',
       `The ${purpose} ${path} is in use by another process; stop that one or choose another folder.`,

@@ -8,6 +8,7 @@ export interface GatewayOptions {
   /** `mqtt://…` of the cloud, or of the proxy in front of it. */
   url: string;
   uplink?: object;
+  buffer?: object;
   batch?: object;
   /** `max`, `original` or a factor. */
   pace?: (recording: Recording) => string | number;
@@ -66,7 +67,11 @@ export class Gateway {
     // JSON is YAML.
     await writeFile(
       gateway.configPath,
-      JSON.stringify({ gateway: id, data: gateway.dataFolder, uplink, streams }, null, 2),
+      JSON.stringify(
+        { gateway: id, data: gateway.dataFolder, uplink, buffer: options.buffer ?? {}, streams },
+        null,
+        2,
+      ),
     );
     return gateway;
   }

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Cloud } from '../support/chaos/cloud.js';
+import { Gateway } from '../support/chaos/gateway.js';
+import type { Recording } from '../support/chaos/recordings.js';
+import { accountOf } from '../support/damage/account.js';
+import { cutFile, filesOf, flipBit, removeFile } from '../support/damage/damage.js';
+import { tempFolder } from '../support/temp-folder.js';
+
+const frameCount = 40_000;
+const framesPerBatch = 200;
+/** Nobody listens there. */
+const nowhere = 'mqtt://127.0.0.1:9';
+
+/** 1 kHz of one identifier, each frame another. */
+function recording(): Recording {
+  const lines: string[] = [];
+  for (let i = 0; i < frameCount; i++) {
+    const data = createHash('md5').update(String(i)).digest('hex').toUpperCase().slice(0, 16);
+    const seconds = String(Math.floor(i / 1000)).padStart(3, '0');
+    lines.push(`(1700000${seconds}.${String(i % 1000).padStart(3, '0')}000) can0 123#${data}`);
+  }
+  const bytes = Buffer.from(`${lines.join('\n')}\n`);
+  return { name: 'damage', format: 'candump', bytes, seconds: frameCount / 1000 };
+}
+
+type Damage = (database: string) => Promise<unknown>;
+
+/** What happens to the database's folder, and the share of records that may be lost by it. */
+const damages: [string, number, Damage][] = [
+  [
+    'a bit in the middle of the write-ahead log',
+    0.1,
+    async (d) => flipBit((await filesOf(d, /\.log$/)).at(-1)!, 0.5),
+  ],
+  ['a write-ahead log cut to a half', 0.9, async (d) => cutFile((await filesOf(d, /\.log$/)).at(-1)!, 0.5)],
+  ['a write-ahead log deleted', 1, async (d) => removeFile((await filesOf(d, /\.log$/)).at(-1)!)],
+  ['a bit in a file of values', 0.01, async (d) => flipBit((await filesOf(d, /\.blob$/))[0], 0.5)],
+  ['a bit in a table', 0, async (d) => flipBit((await filesOf(d, /\.sst$/))[0], 0.3)],
+  ['the MANIFEST cut', 0, async (d) => cutFile((await filesOf(d, /^MANIFEST/))[0], 0.5)],
+  ['CURRENT empty', 0, async (d) => cutFile(join(d, 'CURRENT'), 0)],
+  ['the mark gone', 0, async (d) => removeFile(`${d}.mark`)],
+  ['a bit in the mark', 0, async (d) => flipBit(`${d}.mark`, 0)],
+  ['the whole database gone', 1, async (d) => rm(d, { recursive: true })],
+];
+
+describe('a gateway whose buffer was damaged while it was off', function () {
+  this.timeout(60_000);
+  let folder: Awaited<ReturnType<typeof tempFolder>>;
+  let cloud: Cloud;
+
+  let gateways: Gateway[];
+  const url = (): string => `mqtt://127.0.0.1:${cloud.mqttPort}`;
+
+  /** A gateway without a cloud that has its recording in the buffer and is killed then. */
+  async function filled(index: number): Promise<Gateway> {
+    const gateway = await Gateway.prepare(`damaged-${index}`, join(folder.path, `g${index}`), [recording()], {
+      url: nowhere,
+      batch: { records: framesPerBatch },
+      buffer: { writeBuffer: '64KiB' },
+    });
+    gateway.command.start();
+    await gateway.command.says(/records read \(100 %\)/);
+    await gateway.command.kill();
+    return gateway;
+  }
+
+  before(async () => {
+    folder = await tempFolder('gateway-damage');
+    cloud = new Cloud(join(folder.path, 'cloud'));
+    await cloud.start();
+    gateways = [];
+    for (let i = 0; i < damages.length; i += 5) {
+      const group = damages.slice(i, i + 5).map((_, j) => filled(i + j));
+      gateways.push(...(await Promise.all(group)));
+    }
+  });
+  after(async () => {
+    await cloud.command.kill();
+    await folder[Symbol.asyncDispose]();
+  });
+
+  for (const [index, [what, share, damage]] of damages.entries()) {
+    it(`starts, sends what is readable and explains the rest: ${what}`, async () => {
+      const gateway = gateways[index];
+      await damage(join(gateway.dataFolder, 'buffer'));
+      await writeFile(
+        gateway.configPath,
+        (await readFile(gateway.configPath, 'utf8')).replace(nowhere, url()),
+      );
+      gateway.command.start();
+      await gateway.drained(30_000);
+      const account = await accountOf(cloud, gateway.expectations[0]);
+      const gaps = await cloud.gaps(gateway.id);
+      const { log } = gateway.command;
+      assert.equal(gaps, undefined, log);
+      assert.equal(account.unexplained, 0, log);
+      const lostMost = frameCount * share;
+      assert.ok(account.explained <= lostMost, `${account.explained} of ${frameCount} are lost\n${log}`);
+    });
+  }
+});
