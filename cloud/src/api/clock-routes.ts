@@ -41,18 +41,18 @@ async function gatewaysOf(index: Index, only: string | undefined): Promise<Itera
 }
 
 function bootRow(gateway: string, facts: CorrectedBoot): BootRow {
-  const { boot, timeline, used, firstUs, lastUs, batches, records, header } = facts;
-  const lastTimeUs = timeline.correctedUs(lastUs);
+  const { boot, timeline, used, firstUs, firstWallOffsetUs, lastUs, batches, records } = facts;
+  const firstTimeUs = timeline.correctedUs(firstUs);
   return {
     gateway,
     boot,
     clock: timeline.state,
     source: used[used.length - 1].source,
-    firstTime: isoMicros(timeline.correctedUs(firstUs)),
-    lastTime: isoMicros(lastTimeUs),
+    firstTime: isoMicros(firstTimeUs),
+    lastTime: isoMicros(timeline.correctedUs(lastUs)),
     batches,
     records,
-    correctionUs: lastTimeUs - (lastUs + header.wallOffsetUs),
+    correctionUs: firstTimeUs - (firstUs + firstWallOffsetUs),
     uncertaintyUs: timeline.uncertaintyAt(lastUs),
     points: facts.points.length,
   };

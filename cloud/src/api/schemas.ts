@@ -118,7 +118,7 @@ export const ClocksBody = Type.Object({
       lastTime: Time,
       batches: Count,
       records: Count,
-      correctionUs: Type.Integer({ description: 'Added to the times that were stamped last.' }),
+      correctionUs: Type.Integer({ description: 'Added to the time of its first record.' }),
       uncertaintyUs: Type.Integer({ minimum: -1, description: 'At its end; -1 where nobody knows.' }),
       points: Type.Integer({ minimum: 0, description: 'Statements that the corrections are made of.' }),
     }),

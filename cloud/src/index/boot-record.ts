@@ -18,6 +18,7 @@ export function newBootRecord(header: BatchHeader, receiveTimeUs: number): BootR
     firstSequence: receiveTimeUs,
     firstUs: monotonicUs,
     lastUs: lastTimeUs - wallOffsetUs,
+    firstWallOffsetUs: wallOffsetUs,
     batches: 0,
     records: 0,
     header: { monotonicUs, wallOffsetUs, state, uncertaintyUs, source: 'batches' },
@@ -31,7 +32,7 @@ export function extendBoot(record: BootRecord, header: BatchHeader, eventsOrder:
   const firstUs = firstTimeUs - wallOffsetUs;
   record.batches++;
   record.records += header.recordCount;
-  record.firstUs = Math.min(record.firstUs, firstUs);
+  if (firstUs < record.firstUs) Object.assign(record, { firstUs, firstWallOffsetUs: wallOffsetUs });
   record.lastUs = Math.max(record.lastUs, lastTimeUs - wallOffsetUs);
   const rank = clockStates.indexOf(state) - clockStates.indexOf(record.header.state);
   if (rank > 0 || (rank === 0 && firstUs > record.header.monotonicUs)) {

@@ -35,7 +35,7 @@ export interface IndexOptions {
 }
 
 /** Changes with the layout of keys and values; an index of another one is built anew. */
-const formatVersion = 2;
+const formatVersion = 3;
 const syncEveryMs = 5000;
 /** Entries read at once; no read stays open between pages, so a slow reader holds nothing. */
 const pageEntries = 256;

@@ -10,6 +10,8 @@ export interface BootFacts {
   /** Monotonic times of the first and last record that was stamped with the boot's clock. */
   firstUs: number;
   lastUs: number;
+  /** The offset that the first record was stamped with. */
+  firstWallOffsetUs: number;
   batches: number;
   records: number;
   /** What the best header says, for where no clock event came. */

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { BatchClock } from '@fleetlog/shared/batch';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { createLogger } from '@fleetlog/shared/log';
 import { systemClock } from '@fleetlog/shared/util';
@@ -24,7 +25,7 @@ export async function printStatus(
     describeGateway(config, buffer),
   )) as GatewayReport;
   if (json) return print(JSON.stringify(report));
-  const { gateway, running, pid, uplink, space, writes, streams } = report;
+  const { gateway, running, pid, uplink, space, writes, clock, streams } = report;
   print(
     `gateway  ${gateway}, ${running ? `running (process ${pid})` : 'not running'}, epoch ${report.epoch}`,
   );
@@ -33,6 +34,7 @@ export async function printStatus(
     print(`uplink   ${uplink.url}, ${link}, ${uplink.inFlightBatches} batches on their way`);
     print(`month    ${budgetLine(uplink.budget)}`);
   }
+  if (clock) print(`clock    ${clockLine(clock)}`);
   if (space) print(`buffer   ${spaceLine(space)}`);
   if (writes?.budgetBytesPerDay !== undefined)
     print(`writes   ${writesLine(writes, writes.budgetBytesPerDay)}`);
@@ -125,6 +127,12 @@ export async function printBuffer(
       ]),
     ),
   );
+}
+
+function clockLine({ state, uncertaintyUs }: BatchClock): string {
+  if (state === 'unset') return 'unset: nothing has told the time since the boot';
+  if (uncertaintyUs < 0) return `${state}: nothing says how well it is set`;
+  return `${state}, right within ${(uncertaintyUs / 1e6).toFixed(uncertaintyUs < 1e6 ? 3 : 1)} s`;
 }
 
 /** Asks the running gateway; where none runs, opens the folder itself. */

@@ -68,7 +68,7 @@ export class Expiry {
     const { state, wallOffsetUs } = this.clockFacts.read();
     if (header.clock.state === 'unset' || state === 'unset') return undefined;
     if (state !== 'synced' && Math.abs(wallOffsetUs - this.firstOffsetUs) > stepUs) return undefined;
-    return this.clock.nowUs() - header.storeTimeUs;
+    return this.clock.monotonicUs() + wallOffsetUs - header.storeTimeUs;
   }
 }
 
