@@ -141,11 +141,7 @@ describe('fleetlog-gateway', () => {
     const table = await command('status', '--config', config);
     assert.match(
       table.stdout,
-<<<<<<< HEAD
-      /truck-17, running.*\n.*connected.*\nmonth .* kB sent.*\nbuffer .* of 4,295 MB.*\n.*\ncan0 +can +/,
-=======
-      /truck-17, running.*\n.*connected.*\nmonth .* MB sent.*\nclock .*\nbuffer .* of 4,295 MB.*\n.*\ncan0 +can +/,
->>>>>>> 06cb02e (feat(gateway): status tells how well the time is known; a batch's store time is by the clock of its header)
+      /truck-17, running.*\n.*connected.*\nmonth .* kB sent.*\nclock .*\nbuffer .* of 4,295 MB.*\n.*\ncan0 +can +/,
     );
 
     const inspected = await command('buffer', 'inspect', '--config', config, '--json', '--stream', 'can0');

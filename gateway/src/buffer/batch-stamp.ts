@@ -19,21 +19,13 @@ export class BatchStamp {
   ) {}
 
   encode({ stream, kind }: StreamState, { payload, ...facts }: EncodedPayload & BatchPlace): Uint8Array {
-<<<<<<< HEAD
     const { gateway, clock, clockFacts } = this;
     const epoch = rescuedEpoch(stream) ?? this.epoch;
-    const now = clockFacts.read();
-    const storeTimeUs = clock.monotonicUs() + now.wallOffsetUs;
-    const life = { gateway, epoch, boot: clockFacts.boot, storeTimeUs, clock: now };
-    return encodeBatch({ ...life, stream: originalName(stream), ...facts, kind }, payload);
-=======
-    const { gateway, epoch, clock, clockFacts } = this;
     const read = facts.clock ?? clockFacts.read();
     // By the clock of the header, so that it and the batch's age follow from one monotonic time.
     const storeTimeUs = clock.monotonicUs() + read.wallOffsetUs;
     const life = { gateway, epoch, boot: clockFacts.boot, storeTimeUs, clock: read };
-    return encodeBatch({ ...life, stream, ...facts, kind }, payload);
->>>>>>> 06cb02e (feat(gateway): status tells how well the time is known; a batch's store time is by the clock of its header)
+    return encodeBatch({ ...life, stream: originalName(stream), ...facts, kind }, payload);
   }
 
   gap(state: StreamState, gap: GapSpan): Uint8Array {
