@@ -84,7 +84,7 @@ describe('slcan adapters', function () {
       assert.equal(withoutTimes(textOf(sink)), withoutTimes(text));
       assert.ok(text.includes('##') && /#R/.test(text) && / [0-9A-F]{8}#/.test(text));
       assert.equal(source.counters.malformed, 0);
-      assert.equal(adapter.isOpen, false, 'it is closed at the end');
+      await until('it is closed at the end', () => !adapter.isOpen);
       assert.deepEqual(noted[0], [
         'can.opened',
         { stream: 'stream0', version: '1013', serialNumber: 'SIM1', bitrate: 500_000, listenOnly: true },

@@ -7,6 +7,7 @@ const command = { source: 'command', command: 'candump -L can0', format: 'candum
 
 const serial = { source: 'serial', path: '/dev/ttyUSB0', format: 'lines' };
 const slcan = { source: 'slcan', path: '/dev/ttyACM0', bitrate: 500_000 };
+const socketcan = { source: 'socketcan', interface: 'can0' };
 const packet = {
   framing: 'cobs',
   fields: [
@@ -25,6 +26,7 @@ describe('configuration of a stream', () => {
     assert.equal(sourceOf(command).finite, false);
     sourceOf({ ...command, command: ['candump', '-L', 'can0'], origin: 'simulated' });
     assert.equal(sourceOf(slcan).kind, 'can');
+    assert.equal(sourceOf({ ...socketcan, filters: ['7E8', '18FEF100/1FFFFF00'] }).kind, 'can');
     assert.equal(sourceOf({ ...serial, silence: 'off' }).kind, 'lines');
     assert.equal(sourceOf({ ...packets, packet: { ...packet, time: 'x' } }).kind, 'samples');
     sourceOf({ ...file, batch: { linger: '1s', span: '5s', records: 1, bytes: '1MiB' } });
@@ -33,8 +35,8 @@ describe('configuration of a stream', () => {
   const refused: [config: object, message: string][] = [
     [{}, 'test: missing key "source".'],
     [
-      { ...file, source: 'socketcan' },
-      'test: "source" must be a file, command, serial, slcan or gpsd (socketcan comes later).',
+      { ...file, source: 'modbus' },
+      'test: "source" must be a file, command, serial, slcan, gpsd or socketcan.',
     ],
     [{ ...file, format: 'asc' }, 'test: "format" must be a candump, lines or packets.'],
     [{ ...file, repeat: true }, 'test: unknown key "repeat".'],
@@ -116,6 +118,12 @@ describe('configuration of a stream', () => {
     [
       { ...slcan, format: 'candump' },
       '"source: slcan" has no key "format"; remove "streams.stream0.format".',
+    ],
+    [{ source: 'socketcan' }, 'Missing key "streams.stream0.interface": "source: socketcan" needs it.'],
+    [{ ...socketcan, interface: 'can/0' }, 'test: "interface" must be a name of an interface such as can0.'],
+    [
+      { ...socketcan, filters: ['12'] },
+      'test: "filters.0" must be a identifier such as 7E8, 18FEF100, or with a mask 700/7F0.',
     ],
     [{ ...file, command: 'x' }, '"source: file" has no key "command"; remove "streams.stream0.command".'],
     [{ ...command, pace: 1 }, '"source: command" has no key "pace"; remove "streams.stream0.pace".'],

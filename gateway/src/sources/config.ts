@@ -15,9 +15,8 @@ const paceUnit = 'factor above 0, or max, or original';
 export const StreamConfig = Type.Object(
   {
     source: choice(
-      ['file', 'command', 'serial', 'slcan', 'gpsd'],
+      ['file', 'command', 'serial', 'slcan', 'gpsd', 'socketcan'],
       'Where the records come from',
-      'file, command, serial, slcan or gpsd (socketcan comes later)',
     ),
     format: Type.Optional(
       choice(
@@ -74,6 +73,25 @@ export const StreamConfig = Type.Object(
       }),
     ),
     packet: Type.Optional(PacketConfig),
+    interface: Type.Optional(
+      Type.String({
+        pattern: '^[^/\\s]{1,15}$',
+        unit: 'name of an interface such as can0',
+        description: 'socketcan: the CAN interface',
+      }),
+    ),
+    filters: Type.Optional(
+      Type.Array(
+        Type.String({
+          pattern: '^([0-9a-fA-F]{3}|[0-9a-fA-F]{8})(/([0-9a-fA-F]{3}|[0-9a-fA-F]{8}))?$',
+          unit: 'identifier such as 7E8, 18FEF100, or with a mask 700/7F0',
+        }),
+        { maxItems: 256, description: 'socketcan: frames that the kernel passes on; default all' },
+      ),
+    ),
+    receiveBuffer: Type.Optional(
+      Type.String({ description: 'socketcan: bytes for frames that wait in the kernel; default 8MiB' }),
+    ),
     host: Type.Optional(Type.String({ description: 'gpsd: where it listens; default 127.0.0.1:2947' })),
     priority: Type.Integer({
       minimum: 0,
@@ -135,6 +153,7 @@ const sources: Record<StreamConfig['source'], { needs: Key[]; takes: Key[]; form
     formats: [],
   },
   gpsd: { needs: [], takes: ['host', 'origin', 'clock', 'silence'], formats: [] },
+  socketcan: { needs: ['interface'], takes: ['filters', 'receiveBuffer', 'origin'], formats: [] },
 };
 /** Keys of all sources. */
 const common: readonly Key[] = ['source', 'batch', 'priority', 'whenFull', 'maxAge'];

@@ -1,4 +1,5 @@
-import { durationMs } from '@fleetlog/shared/config';
+import { CAN_EFF_FLAG, CAN_EFF_MASK, CAN_RTR_FLAG, CAN_SFF_MASK } from '@fleetlog/shared/can';
+import { byteCount, durationMs } from '@fleetlog/shared/config';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
 import type { Clock } from '@fleetlog/shared/util';
@@ -14,6 +15,7 @@ import { packetFormat } from './serial/packet-config.js';
 import { deviceAt, SerialInput, type SerialSettings } from './serial/serial-input.js';
 import { bitrates, dataBitrates } from './slcan/slcan-line.js';
 import { SlcanReader } from './slcan/slcan-reader.js';
+import { SocketCanSource } from './socketcan/socketcan-source.js';
 import type { Source } from './source.js';
 
 /** What all live sources are given. */
@@ -62,6 +64,28 @@ export function createSlcanSource(config: StreamConfig, common: Common, events: 
     createReader: (counters, sink) =>
       new SlcanReader({ ...common, bus, path: path!, origin, settings, events }, counters, sink),
   });
+}
+
+/** Frames of an interface of the kernel. Errors: FLEETLOG_CONFIG. */
+export function createSocketCanSource(config: StreamConfig, common: Common, events: GatewayEvents): Source {
+  const { interface: interfaceName, filters = [], receiveBuffer = '8MiB', origin = 'live' } = config;
+  return new SocketCanSource({
+    ...common,
+    interfaceName: interfaceName!,
+    filters: filters.map(canFilter),
+    receiveBufferBytes: byteCount(receiveBuffer),
+    origin,
+    events,
+  });
+}
+
+/** `7E8`, `18FEF100`, `700/7F0`: an identifier of 3 or 8 digits, and which of its bits count. */
+function canFilter(text: string): [id: number, mask: number] {
+  const [id, mask] = text.split('/');
+  const isLong = id.length === 8;
+  const bits = mask === undefined ? (isLong ? CAN_EFF_MASK : CAN_SFF_MASK) : Number.parseInt(mask, 16);
+  const flags = CAN_EFF_FLAG + CAN_RTR_FLAG;
+  return [Number.parseInt(id, 16) + (isLong ? CAN_EFF_FLAG : 0), bits + flags];
 }
 
 /** What gpsd reports, as lines of JSON and NMEA. Errors: FLEETLOG_CONFIG. */

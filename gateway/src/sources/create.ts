@@ -5,7 +5,12 @@ import type { GatewayEvents } from '../events/events.js';
 import { CandumpFeed } from './candump-feed.js';
 import { CommandSource } from './command-source.js';
 import { checkStreamKeys, type StreamConfig } from './config.js';
-import { createGpsdSource, createSerialSource, createSlcanSource } from './create-live.js';
+import {
+  createGpsdSource,
+  createSerialSource,
+  createSlcanSource,
+  createSocketCanSource,
+} from './create-live.js';
 import type { Feed } from './feed.js';
 import { FileSource } from './file-source.js';
 import { LinesFeed } from './lines-feed.js';
@@ -37,8 +42,8 @@ export function createSource(
     logger: logger.child({ stream }),
     compression,
   };
-  // Lines are stamped here; candump has stamped its frames with the system's clock.
-  const basis = config.format === 'candump' ? 'system' : 'gateway';
+  // Lines are stamped here; the kernel stamps frames with the system's clock, for candump too.
+  const basis = config.format === 'candump' || config.source === 'socketcan' ? 'system' : 'gateway';
   const createClock = (): SourceClock => new SourceClock(clock, keeper, basis);
   const createLiveFeed = (times: SourceClock): Feed => {
     if (config.format === 'candump') return new CandumpFeed();
@@ -46,6 +51,7 @@ export function createSource(
     return new LinesFeed(new ArrivalTimes(times, (...line) => gps?.see(...line)), compression);
   };
   const live = { ...common, createClock };
+  if (config.source === 'socketcan') return createSocketCanSource(config, live, events);
   if (config.source === 'gpsd') return createGpsdSource(config, live, createLiveFeed);
   if (config.source === 'slcan') return createSlcanSource(config, live, events);
   if (config.source === 'serial') return createSerialSource(config, live, createLiveFeed);
