@@ -254,6 +254,15 @@ describe('fleetlog-gateway', () => {
     });
   }
 
+  it('ends quietly where nobody reads its output any more', async () => {
+    const child = spawn(process.execPath, [bin, '--help'], { stdio: ['ignore', 'pipe', 'pipe'] });
+    child.stdout.destroy();
+    let stderr = '';
+    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    const [status] = (await once(child, 'exit')) as [number | null];
+    assert.deepEqual([status, stderr], [0, '']);
+  });
+
   it('has help with examples, and a version', async () => {
     const help = await command('--help');
     assert.equal(help.status, 0);

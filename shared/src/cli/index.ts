@@ -32,6 +32,10 @@ export class AnswerIsNo extends Error {}
  * a stack.
  */
 export async function runCli(command: Command, argv: readonly string[] = process.argv): Promise<void> {
+  // Who read our output has seen enough; what works on besides, such as a gateway, goes on.
+  process.stdout.on('error', (error) => {
+    if (systemCode(error) !== 'EPIPE') throw error;
+  });
   process.exitCode = await statusOf(command, argv);
 }
 
