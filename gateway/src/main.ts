@@ -9,7 +9,7 @@ import type { BufferedStream, GatewayBuffer } from './buffer/buffer.js';
 import { inspectBuffer } from './buffer/inspect.js';
 import { originalName } from './buffer/integrity/rescued-names.js';
 import { openBuffer } from './buffer/open-buffer.js';
-import type { BufferOptions } from './buffer/rocksdb-buffer.js';
+import type { BufferOptions } from './buffer/buffer-options.js';
 import { diskOf } from './buffer/space/disk.js';
 import { eventsPolicy, forgottenStreamPolicy, type StreamPolicy } from './buffer/space/limits.js';
 import { FillRate } from './buffer/space/report.js';

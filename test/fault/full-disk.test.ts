@@ -6,7 +6,7 @@ import { isFleetlogError } from '@fleetlog/shared/errors';
 import { silentLogger } from '@fleetlog/shared/log';
 import type { BufferedStream, GatewayBuffer } from '#gateway/buffer/buffer.js';
 import { openBuffer } from '#gateway/buffer/open-buffer.js';
-import { type BufferOptions } from '#gateway/buffer/rocksdb-buffer.js';
+import { type BufferOptions } from '#gateway/buffer/buffer-options.js';
 import { diskOf } from '#gateway/buffer/space/disk.js';
 import { bufferOptions } from '../support/buffer-options.js';
 import { sealedBatch } from '../support/sealed-batches.js';

@@ -1,7 +1,7 @@
 import { silentLogger } from '@fleetlog/shared/log';
 import { systemClock } from '@fleetlog/shared/util';
 import { systemClockFacts } from '#gateway/buffer/clock-facts.js';
-import type { BufferOptions } from '#gateway/buffer/rocksdb-buffer.js';
+import type { BufferOptions } from '#gateway/buffer/buffer-options.js';
 
 /** Options of a gateway's buffer in `path`, quick enough for tests. */
 export function bufferOptions(path: string, changes: Partial<BufferOptions> = {}): BufferOptions {

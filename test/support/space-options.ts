@@ -1,4 +1,4 @@
-import type { BufferOptions } from '#gateway/buffer/rocksdb-buffer.js';
+import type { BufferOptions } from '#gateway/buffer/buffer-options.js';
 import type { StreamPolicy } from '#gateway/buffer/space/limits.js';
 
 const MiB = 1024 * 1024;

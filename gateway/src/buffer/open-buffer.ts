@@ -13,7 +13,9 @@ import { putBack } from './integrity/wal-put-back.js';
 import { readWalWitness, type WalWitness } from './integrity/wal-witness.js';
 import { keys } from './keys.js';
 import { readLife } from './life.js';
-import { ballastOf, bufferOf, readStates, storeOptions, type BufferOptions } from './rocksdb-buffer.js';
+import { ballastOf, storeOptions, type BufferOptions } from './buffer-options.js';
+import { bufferOf } from './rocksdb-buffer.js';
+import { readStates } from './stored-states.js';
 import { StoredBatches } from './stored-batches.js';
 
 export interface OpenOptions extends BufferOptions {

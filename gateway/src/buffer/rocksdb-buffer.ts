@@ -1,14 +1,13 @@
 import { FleetlogError } from '@fleetlog/shared/errors';
-import type { Logger } from '@fleetlog/shared/log';
-import type { OrderedStore, RocksDbOptions, StoreOperation } from '@fleetlog/shared/store';
-import { RangeSet, Signal, type Clock } from '@fleetlog/shared/util';
+import type { OrderedStore } from '@fleetlog/shared/store';
+import { Signal, type RangeSet } from '@fleetlog/shared/util';
 import type { SealedBatch } from '../sources/source.js';
 import { BatchStamp } from './batch-stamp.js';
+import { ballastOf, type BufferOptions } from './buffer-options.js';
 import type { BufferedBatch, BufferedStream, GatewayBuffer, GivenUp } from './buffer.js';
-import type { ClockFacts } from './clock-facts.js';
 import { decodeEntry, encodeEntry } from './entry.js';
-import { GroupCommit, type Companions, type GroupCommitLimits } from './group-commit.js';
-import { GapSpans, type GapSpan } from './gap-spans.js';
+import { GroupCommit, type Companions } from './group-commit.js';
+import type { GapSpan } from './gap-spans.js';
 import { keys } from './keys.js';
 import { CheckedStore } from './integrity/checked-store.js';
 import { isRescuedName } from './integrity/rescued-names.js';
@@ -16,59 +15,12 @@ import { lostSpan } from './integrity/lost-span.js';
 import { streamMark, type MarkFile, type StreamMark } from './integrity/mark.js';
 import { rescue, type RescueReport } from './integrity/rescue.js';
 import { readLife } from './life.js';
-import { Ballast } from './space/ballast.js';
-import type { Disk } from './space/disk.js';
 import { SpaceKeeper, type SpaceState } from './space/keeper.js';
-import type { SpaceLimits, StreamPolicy } from './space/limits.js';
 import { spaceTargetOf } from './space/target-of.js';
 import { StoredBatches } from './stored-batches.js';
+import { readStates, takeChanges } from './stored-states.js';
 import { StreamState, type Totals } from './stream-state.js';
 import { bytesWritten, WriteBudget, type WriteState } from './write-budget.js';
-
-export interface BufferOptions extends GroupCommitLimits {
-  gateway: string;
-  /** Folder of the buffer; made where it is missing. */
-  path: string;
-  /** Memory for batches before they go to a table file; large saves disk writes where the cloud keeps up. */
-  writeBufferBytes: number;
-  /** Bytes that the process may write to disk in a day, kept by rarer commits; undefined: no limit. */
-  writeBytesPerDay?: number | undefined;
-  /** Limits of the space that it takes, and what each stream is worth; without it there are none. */
-  space?: SpaceOptions | undefined;
-  clock: Clock;
-  clockFacts: ClockFacts;
-  logger: Logger;
-}
-
-export interface SpaceOptions {
-  limits: SpaceLimits;
-  policyOf: (stream: string) => StreamPolicy;
-  disk: Disk;
-}
-
-/** How the buffer uses its database. */
-export const storeOptions = (options: BufferOptions): RocksDbOptions => ({
-  path: options.path,
-  purpose: 'buffer folder',
-  writeBufferBytes: options.writeBufferBytes,
-  openFilesMax: 32,
-  blockCache: false,
-  blobs: { bytesMin: blobBytesMin, fileBytes: blobFileBytes(options.space?.limits.bytes) },
-});
-
-/** Beside the folder, so that it is there whatever becomes of the database. */
-export const ballastOf = ({ path, logger }: BufferOptions, { limits }: SpaceOptions): Ballast =>
-  new Ballast(`${path}.ballast`, limits.ballastBytes, logger);
-
-/** Smaller ones cost less in the table, which compaction writes again and again, than as a part of a blob file. */
-const blobBytesMin = 512;
-const blobFilesMax = 1000;
-
-/**
- * A write buffer becomes files in the order of keys: small ones hold a single stream mostly, and go as a whole when
- * that stream's oldest are given up. Their number is limited.
- */
-const blobFileBytes = (limitBytes = 0): number => Math.max(1024 * 1024, Math.ceil(limitBytes / blobFilesMax));
 
 /** The buffer on a store that is open, and that it closes; without the care that `openBuffer` takes. */
 export async function openBufferOn(plain: OrderedStore, options: BufferOptions): Promise<GatewayBuffer> {
@@ -93,27 +45,11 @@ export function bufferOf(
   return new RocksDbBuffer(store, epoch, states, options, mark);
 }
 
-/** What is stored of each stream. Errors: FLEETLOG_STORE. */
-export async function readStates(store: OrderedStore): Promise<Map<string, StreamState>> {
-  const states = new Map<string, StreamState>();
-  for await (const { key, value } of store.entries(keys.allMeta())) {
-    const stream = Buffer.from(key).subarray(2, -1).toString('latin1');
-    const state = StreamState.decode(stream, value);
-    const gaps = await store.get(keys.gaps(stream));
-    if (gaps) state.gaps = GapSpans.from(JSON.parse(Buffer.from(gaps).toString()) as GapSpan[]);
-    states.set(stream, state);
-  }
-  return states;
-}
-
 /** Batches tried at a time to find where a run of unreadable ones ends. */
 const unreadableStep = 64;
 const nothing: Totals = { bytes: 0, records: 0 };
 /** Refused batches of a stream that are kept aside; of more, the newest. All are counted. */
 export const refusedKeptMax = 256;
-/** Totals of ranges don't go through gap records. */
-const noEntry = { bytesBefore: 0, recordsBefore: 0, records: 0 };
-
 class RocksDbBuffer implements GatewayBuffer {
   private readonly commits: GroupCommit;
   private readonly stored: StoredBatches;
@@ -158,7 +94,7 @@ class RocksDbBuffer implements GatewayBuffer {
         commitBytes,
         queueBytes,
       },
-      () => this.takeChanges(),
+      () => this.companions(),
       clock,
       logger,
       async () => this.space?.diskFull(),
@@ -459,44 +395,13 @@ class RocksDbBuffer implements GatewayBuffer {
     this.space?.release();
   }
 
-  /** What goes into the same write as the batches queued: each changed stream's record, and what is removed. */
-  private takeChanges(): Companions {
-    const operations: StoreOperation[] = [];
-    const durableAfter: { state: StreamState; next: number; gaps: GapSpan[]; marked: StreamMark }[] = [];
-    for (const state of this.states.values()) {
-      if (!state.dirty) continue;
-      for (const [first, last] of state.toRemove) {
-        const { stream } = state;
-        operations.push({
-          type: 'delete-range',
-          gte: keys.batch(stream, first),
-          lt: keys.batch(stream, last + 1),
-        });
-      }
-      const { spans: gaps, vacated } = state.gaps.takeChanges();
-      for (const s of vacated) operations.push({ type: 'delete', key: keys.batch(state.stream, s) });
-      for (const gap of gaps) {
-        const value = encodeEntry({ ...noEntry, batch: this.stamp.gap(state, gap) });
-        operations.push({ type: 'put', key: keys.batch(state.stream, gap.first), value });
-      }
-      if (state.gapsDirty) {
-        const value = Buffer.from(JSON.stringify(state.gaps));
-        operations.push({ type: 'put', key: keys.gaps(state.stream), value });
-      }
-      operations.push({ type: 'put', key: keys.meta(state.stream), value: state.encode() });
-      durableAfter.push({
-        state,
-        next: state.next,
-        gaps,
-        marked: streamMark({ ...state.facts(), durableNext: state.next }),
-      });
-      state.toRemove = new RangeSet();
-      state.dirty = state.gapsDirty = false;
-    }
+  /** What goes into the same write as the batches queued. */
+  private companions(): Companions {
+    const { operations, changed } = takeChanges(this.states.values(), this.stamp);
     return {
       operations,
       durable: () => {
-        for (const { state, next, gaps, marked } of durableAfter) {
+        for (const { state, next, gaps, marked } of changed) {
           state.durableNext = next;
           state.gaps.stored(gaps);
           this.marked[state.stream] = marked;

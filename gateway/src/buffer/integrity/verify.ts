@@ -1,7 +1,8 @@
 import { basename } from 'node:path';
 import { isFleetlogError } from '@fleetlog/shared/errors';
 import { openRocksDb } from '@fleetlog/shared/store';
-import { readStates, storeOptions, type BufferOptions } from '../rocksdb-buffer.js';
+import { storeOptions, type BufferOptions } from '../buffer-options.js';
+import { readStates } from '../stored-states.js';
 import { StoredBatches } from '../stored-batches.js';
 import type { StreamState } from '../stream-state.js';
 import { CheckedStore } from './checked-store.js';
