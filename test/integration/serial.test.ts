@@ -193,6 +193,22 @@ describe('serial lines', function () {
     );
   });
 
+  it('says that the baud rate may be wrong where bytes come and no text is among them', async () => {
+    await using folder = await tempFolder('serial');
+    await using line = new SerialLine(folder.path);
+    await line.plug();
+    const { log, sink, source } = await opened({ format: 'lines', path: line.port, baud: 4800 });
+    await line.write(Buffer.from('$GPGSV,3,1,11\r\n'.repeat(200)));
+    await until('the lines', () => source.counters.records === 200);
+    assert.ok(!log.some(({ message }) => /baud rate/.test(message)));
+    const noise = Uint8Array.from({ length: 4096 }, (_, i) => (i % 64 === 63 ? 10 : 128 + ((i * 7) % 128)));
+    await line.write(noise);
+    await until('a warning', () =>
+      log.some(({ message }) => /4800 may be the wrong baud rate/.test(message)),
+    );
+    await until('the noise, which is kept', () => sink.recordCount === 264);
+  });
+
   it('says that something is wrong where bytes come and no packet is among them', async () => {
     await using folder = await tempFolder('serial');
     await using line = new SerialLine(folder.path);

@@ -16,7 +16,8 @@ import { deviceAt, SerialInput, type SerialSettings } from './serial/serial-inpu
 import { bitrates, dataBitrates } from './slcan/slcan-line.js';
 import { SlcanReader } from './slcan/slcan-reader.js';
 import { SocketCanSource } from './socketcan/socketcan-source.js';
-import type { Source } from './source.js';
+import { TextWatch } from './serial/text-watch.js';
+import type { BatchSink, Source, SourceCounters } from './source.js';
 
 /** What all live sources are given. */
 interface Common {
@@ -35,15 +36,21 @@ export function createSerialSource(
   common: Common,
   createFeed: LiveTextOptions['createFeed'],
 ): Source {
-  const { path, origin = 'live' } = config;
+  const { origin = 'live' } = config;
+  const { path, baud } = serialSettings(config);
   const format = config.packet && packetFormat(config.packet, `streams.${common.stream}.packet`);
+  const createTextReader = (counters: SourceCounters, sink: BatchSink): LiveText => {
+    const watch = new TextWatch(path, baud, common.logger);
+    const options = { ...common, origin, createFeed, onChunk: (chunk: Uint8Array) => watch.see(chunk) };
+    return new LiveText(options, path, counters, sink);
+  };
   return new LiveSource({
     ...serialLine(config, common),
     kind: format ? 'samples' : 'lines',
     createReader: (counters, sink) =>
       format
         ? new LivePackets({ ...common, origin, format }, counters, sink)
-        : new LiveText({ ...common, origin, createFeed }, path!, counters, sink),
+        : createTextReader(counters, sink),
   });
 }
 

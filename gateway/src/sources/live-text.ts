@@ -23,6 +23,8 @@ export interface LiveTextOptions {
   createFeed: (times: SourceClock) => Feed;
   /** Of the times that the records get or have, one for each start of the input. */
   createClock: () => SourceClock;
+  /** Sees all that comes, before it is taken. */
+  onChunk?: (chunk: Uint8Array) => void;
   clock: Clock;
   logger: Logger;
 }
@@ -69,7 +71,10 @@ export class LiveText {
     try {
       while (!signal.aborted) {
         const chunk = input.read();
-        if (chunk !== null) await this.takeChunk(chunk);
+        if (chunk !== null) {
+          this.options.onChunk?.(chunk);
+          await this.takeChunk(chunk);
+        }
         if (batcher.lingerLeftMs() === 0) await batcher.seal();
         if (chunk === null && input.ended) break;
         if (chunk === null) await input.more(batcher.lingerLeftMs(), signal);
