@@ -86,10 +86,10 @@ describe('generated decoder', () => {
         for (const signal of message.signals) {
           const expected = frames.flatMap((data, i) => {
             const value = referenceValue(signal, message, data);
-            return value === undefined ? [] : [[1000 * i, value]];
+            return value === undefined ? [] : [[1000 * i, value + 0]]; // -0 is 0
           });
           const { count, times, values } = decoder.series(signal);
-          const got = Array.from({ length: count }, (_, i) => [times[i], values[i] + 0]); // -0 is 0
+          const got = Array.from({ length: count }, (_, i) => [times[i], values[i] + 0]);
           assert.deepEqual(got, expected, JSON.stringify({ ...signal, labels: undefined }));
         }
       }),

@@ -80,15 +80,16 @@ export class Broker implements AsyncDisposable {
 
   /** Listens and serves. Errors: FLEETLOG_PORT_TAKEN, FLEETLOG_CONFIG for an address that isn't ours. */
   static async start(options: BrokerOptions, sink: MessageSink, logger: Logger): Promise<Broker> {
+    const server = createServer({ noDelay: true, keepAlive: true });
+    server.maxConnections = options.connectionsMax;
+    const tlsServer = options.tls && createTlsListener(options.tls, options.connectTimeoutMs, sink);
+    // Behind what may fail: its timers keep a process from ending.
     const aedes = await Aedes.createBroker({
       connectTimeout: options.connectTimeoutMs,
       maxClientsIdLength: 2 * clientIdCharsMax,
       // Unlimited: with a limit, a few clients that read nothing would hold up what is for all others.
       concurrency: 0,
     });
-    const server = createServer({ noDelay: true, keepAlive: true });
-    server.maxConnections = options.connectionsMax;
-    const tlsServer = options.tls && createTlsListener(options.tls, options.connectTimeoutMs, sink);
     const broker = new Broker(aedes, server, tlsServer, options, sink, logger);
     broker.installHooks();
     try {
