@@ -1,5 +1,7 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S MALLOC_ARENA_MAX=2 node
 import { setFlagsFromString } from 'node:v8';
+
+// The C library gives each thread a heap of its own unless told otherwise: 4 MB more resident, for nothing.
 
 // Nothing else is imported before the check: what follows doesn't even load on an older Node.
 const nodeNeeded = 24;
