@@ -8,9 +8,12 @@ import type { Recording } from '../support/chaos/recordings.js';
 import { accountOf } from '../support/damage/account.js';
 import { cutFile, filesOf, flipBit, removeFile } from '../support/damage/damage.js';
 import { tempFolder } from '../support/temp-folder.js';
+import { until } from '../support/until.js';
 
 const frameCount = 40_000;
 const framesPerBatch = 200;
+/** Two seconds: many commits, so that one damaged commit is a small part, and the write buffer is full often. */
+const pace = 20;
 /** Nobody listens there. */
 const nowhere = 'mqtt://127.0.0.1:9';
 
@@ -28,11 +31,14 @@ function recording(): Recording {
 
 type Damage = (database: string) => Promise<unknown>;
 
-/** What happens to the database's folder, and the share of records that may be lost by it. */
+/**
+ * What happens to the database's folder, and the share of records that may be lost by it. Where a commit is hit, the
+ * share has room for the commits of a machine that stands still for a second.
+ */
 const damages: [string, number, Damage][] = [
   [
     'a bit in the middle of the write-ahead log',
-    0.1,
+    0.75,
     async (d) => flipBit((await filesOf(d, /\.log$/)).at(-1)!, 0.5),
   ],
   ['a write-ahead log cut to a half', 0.9, async (d) => cutFile((await filesOf(d, /\.log$/)).at(-1)!, 0.5)],
@@ -60,9 +66,15 @@ describe('a gateway whose buffer was damaged while it was off', function () {
       url: nowhere,
       batch: { records: framesPerBatch },
       buffer: { writeBuffer: '64KiB' },
+      pace: () => pace,
     });
     gateway.command.start();
     await gateway.command.says(/records read \(100 %\)/);
+    await until('files of each kind are there', async () => {
+      const database = join(gateway.dataFolder, 'buffer');
+      const kinds = await Promise.all([/\.log$/, /\.blob$/, /\.sst$/].map((end) => filesOf(database, end)));
+      return kinds.every((files) => files.length > 0);
+    });
     await gateway.command.kill();
     return gateway;
   }
