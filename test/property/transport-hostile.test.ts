@@ -43,15 +43,7 @@ describe('transport protocols and hostile frames', () => {
     ).database;
     const obd = obdDatabase().database.messages[0];
     const columns = [...messages, obd].map((message) => [
-      {
-        stream: 's',
-        database: 'd',
-        version: '',
-        message,
-        signal: message.signals[0],
-        fromUs: undefined,
-        toUs: undefined,
-      },
+      { message, signal: message.signals[0], fromUs: undefined, toUs: undefined },
     ]);
     fc.assert(
       fc.property(fc.array(frame, { maxLength: 100 }), (drawn) => {

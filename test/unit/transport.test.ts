@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { CAN_EFF_FLAG, CanFrames } from '@fleetlog/shared/can';
-import type { AssignedSignal } from '#cloud/signals/directory.js';
 import type { Message } from '#cloud/signals/dbc/model.js';
 import { obdDatabase } from '#cloud/signals/obd/database.js';
-import { StreamDecoder } from '#cloud/signals/stream-decoder.js';
+import { StreamDecoder, type SignalMeaning } from '#cloud/signals/stream-decoder.js';
 import { messageText, parseText } from '../support/dbc.js';
 import { obdCases, whyNoObdCases } from '../support/obd-cases.js';
 
@@ -29,15 +28,7 @@ function valuesOf(
   const [messageName, signalName] = names.split('/');
   const message = messages.find(({ name }) => name === messageName)!;
   const signal = message.signals.find(({ name }) => name === signalName)!;
-  const one: AssignedSignal = {
-    stream: 'can0',
-    database: 'd',
-    version: '',
-    message,
-    signal,
-    fromUs: undefined,
-    toUs: undefined,
-  };
+  const one: SignalMeaning = { message, signal, fromUs: undefined, toUs: undefined };
   const decoder = new StreamDecoder([[one]]);
   const frames = framesOf(lines);
   const found: string[] = [];

@@ -3,7 +3,8 @@ import { FleetlogError } from '@fleetlog/shared/errors';
 import { findSignal } from '../query/names.js';
 import { queryRaw, type QueryColumn } from '../query/raw.js';
 import { rowContentTypes, rowWriter, type RowFormat } from '../query/row-formats.js';
-import { assignedSignals, fullName, type AssignedSignal } from '../signals/directory.js';
+import { streamSignals } from '../signals/directory.js';
+import { fullName, type StreamSignal } from '../signals/stream-signal.js';
 import { Traffic } from '../signals/traffic.js';
 import { validityFields } from './catalogue-rows.js';
 import { catchUp, type ApiContext } from './context.js';
@@ -38,7 +39,7 @@ export function signalRoutes(app: FastifyInstance, context: ApiContext): void {
     async ({ query }, reply) => {
       await catchUp(context, reply);
       const { match = '', ...filter } = query;
-      const all = await assignedSignals(catalogue, filter);
+      const all = await streamSignals(catalogue, filter);
       if (all.length === 0) await checkFilter(index, fleet, filter);
       const wanted = match.toLowerCase();
       return {
@@ -62,7 +63,7 @@ export function signalRoutes(app: FastifyInstance, context: ApiContext): void {
       using _slot = context.exports.take();
       await catchUp(context, reply);
       const { gateway, format = 'csv', labels = false } = query;
-      const all = await assignedSignals(catalogue, { gateway });
+      const all = await streamSignals(catalogue, { gateway });
       if (all.length === 0) {
         await checkFilter(index, fleet, { gateway });
         throw new FleetlogError(
@@ -133,15 +134,14 @@ async function databaseRows(
   return rows;
 }
 
-function signalRow(one: AssignedSignal): Signals['signals'][number] {
-  const { signal, message, database } = one;
-  const { cycleTimeMs } = message;
+function signalRow(one: StreamSignal): Signals['signals'][number] {
+  const { unit, database, comment, labels, cycleTimeMs } = one;
   return {
     name: fullName(one),
-    unit: signal.unit,
+    unit,
     database,
-    comment: signal.comment,
-    labels: signal.labels?.size ?? 0,
+    comment,
+    labels: labels?.size ?? 0,
     ...(cycleTimeMs !== undefined && { cycleTimeMs }),
     ...validityFields(one),
   };

@@ -1,6 +1,6 @@
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { unknownName } from '../api/nearest-names.js';
-import { fullName, type AssignedSignal } from '../signals/directory.js';
+import { fullName, type StreamSignal } from '../signals/stream-signal.js';
 
 const shownMax = 6;
 
@@ -9,8 +9,8 @@ const shownMax = 6;
  * `stream/Message/Signal`, or its end (`Message/Signal`, `Signal`) where that means one signal only.
  * Errors: FLEETLOG_NOT_FOUND with the names that are most alike, FLEETLOG_USAGE with the candidates of an ambiguous one.
  */
-export function findSignal(name: string, all: readonly AssignedSignal[]): AssignedSignal[] {
-  const byName = new Map<string, AssignedSignal[]>();
+export function findSignal(name: string, all: readonly StreamSignal[]): StreamSignal[] {
+  const byName = new Map<string, StreamSignal[]>();
   for (const one of all) {
     const full = fullName(one);
     if (full !== name && !full.endsWith(`/${name}`)) continue;

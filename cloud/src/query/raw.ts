@@ -2,8 +2,8 @@ import { mergeRecords } from '../export/merge.js';
 import type { Index } from '../index/index.js';
 import type { Log } from '../log/log.js';
 import type { Series } from '../signals/decode/decoder.js';
-import type { AssignedSignal } from '../signals/directory.js';
-import { StreamDecoder } from '../signals/stream-decoder.js';
+import { ColumnDecoder } from '../signals/column-decoder.js';
+import type { StreamSignal } from '../signals/stream-signal.js';
 import { RowMerge } from './series-merge.js';
 import type { RowWriter } from './row-formats.js';
 
@@ -12,7 +12,7 @@ export interface QueryColumn {
   /** As it was asked for. */
   name: string;
   /** One signal as the databases of different times have it, never empty. */
-  signals: readonly AssignedSignal[];
+  signals: readonly StreamSignal[];
 }
 
 export interface RawQuery {
@@ -35,7 +35,7 @@ const chunkChars = 64 * 1024;
 export async function* queryRaw({ columns, writer, ...query }: RawQuery): AsyncGenerator<Uint8Array> {
   const byStream = Map.groupBy(columns.keys(), (column) => columns[column].signals[0].stream);
   const sources = Array.from(byStream, ([stream, own]) => ({
-    source: seriesOf(query, stream, new StreamDecoder(own.map((column) => columns[column].signals))),
+    source: seriesOf(query, stream, new ColumnDecoder(own.map((column) => columns[column].signals))),
     columns: own,
   }));
   try {
@@ -59,11 +59,11 @@ export async function* queryRaw({ columns, writer, ...query }: RawQuery): AsyncG
 async function* seriesOf(
   { index, log, gateway, fromUs, toUs }: Omit<RawQuery, 'columns' | 'writer'>,
   stream: string,
-  decoder: StreamDecoder,
+  decoder: ColumnDecoder,
 ): AsyncGenerator<Series[], undefined> {
   const range = { gateway, stream, fromUs, toUs, times: 'corrected' as const };
-  for await (const { records, from, to } of mergeRecords({ index, log, range, kinds: ['can'] })) {
-    if (records.kind === 'can') yield* decoder.decode(records.columns, from, to);
+  for await (const { records, from, to } of mergeRecords({ index, log, range, kinds: decoder.kinds })) {
+    yield* decoder.decode(records, from, to);
   }
   return undefined;
 }

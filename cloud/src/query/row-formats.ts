@@ -67,12 +67,10 @@ export function rowWriter(
   };
 }
 
-/** Labels by value: those of raw values, scaled as the values are. */
 function labelsOf({ signals }: QueryColumn): ReadonlyMap<number, string> {
   const byValue = new Map<number, string>();
-  for (const { signal } of signals) {
-    const { labels, factor, offset } = signal;
-    for (const [raw, label] of labels ?? []) byValue.set(raw * factor + offset, label);
+  for (const { labels } of signals) {
+    for (const [value, label] of labels ?? []) byValue.set(value, label);
   }
   return byValue;
 }

@@ -1,34 +1,49 @@
-import type { Catalogue, Validity } from './catalogue/index.js';
+import type { Assignment, Catalogue, LoadedDatabase } from './catalogue/index.js';
 import type { Message, Signal } from './dbc/model.js';
+import type { CanSignal, StreamSignal } from './stream-signal.js';
 
-/** A signal of a stream, as a database that applies to the stream for some time has it. */
-export interface AssignedSignal extends Validity {
-  stream: string;
-  database: string;
-  /** SHA-256 of the database's content. */
-  version: string;
-  message: Message;
-  signal: Signal;
-}
-
-/** `stream/Message/Signal` */
-export const fullName = ({ stream, message, signal }: AssignedSignal): string =>
-  `${stream}/${message.name}/${signal.name}`;
-
-/** Every signal that some database gives to the streams of a gateway, in the order of the databases. */
-export async function assignedSignals(
+/** Every signal of the streams of a gateway: those that some database gives them, in the order of the databases. */
+export async function streamSignals(
   catalogue: Catalogue,
   filter: { gateway: string; stream?: string | undefined },
-): Promise<AssignedSignal[]> {
-  const found: AssignedSignal[] = [];
-  for (const { gateway, stream, database, version, fromUs, toUs } of catalogue.assignments) {
+): Promise<StreamSignal[]> {
+  const found: StreamSignal[] = [];
+  for (const assignment of catalogue.assignments) {
+    const { gateway, stream, database, version } = assignment;
     if (gateway !== filter.gateway || (filter.stream !== undefined && filter.stream !== stream)) continue;
     const loaded = await catalogue.load(database, version);
     for (const message of loaded.database.messages) {
-      for (const signal of message.signals) {
-        found.push({ stream, database, version: loaded.version.hash, message, signal, fromUs, toUs });
-      }
+      for (const signal of message.signals) found.push(canSignal(assignment, loaded, message, signal));
     }
   }
   return found;
+}
+
+function canSignal(
+  { stream, database, fromUs, toUs }: Assignment,
+  { version }: LoadedDatabase,
+  message: Message,
+  signal: Signal,
+): CanSignal {
+  return {
+    kind: 'can',
+    stream,
+    name: `${message.name}/${signal.name}`,
+    unit: signal.unit,
+    comment: signal.comment,
+    cycleTimeMs: message.cycleTimeMs,
+    labels: labelsOf(signal),
+    database,
+    version: version.hash,
+    message,
+    signal,
+    fromUs,
+    toUs,
+  };
+}
+
+/** A database names raw values. */
+function labelsOf({ labels, factor, offset }: Signal): ReadonlyMap<number, string> | undefined {
+  if (!labels || (factor === 1 && offset === 0)) return labels;
+  return new Map(Array.from(labels, ([raw, label]) => [raw * factor + offset, label]));
 }

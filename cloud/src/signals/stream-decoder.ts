@@ -1,9 +1,12 @@
 import type { CanFrames } from '@fleetlog/shared/can';
 import type { Signal } from './dbc/model.js';
 import { SignalDecoder, type Series, type WantedMessage } from './decode/decoder.js';
-import type { AssignedSignal } from './directory.js';
+import type { CanSignal } from './stream-signal.js';
 import { carrierOf } from './transport/carriers.js';
 import { Transport } from './transport/transport.js';
+
+/** What one signal is for some time. */
+export type SignalMeaning = Pick<CanSignal, 'message' | 'signal' | 'fromUs' | 'toUs'>;
 
 /** A time during which the same databases apply. */
 interface Period {
@@ -30,7 +33,7 @@ export class StreamDecoder {
   private readonly periods: Period[];
 
   /** By column, what a signal is at different times. */
-  constructor(columns: readonly (readonly AssignedSignal[])[]) {
+  constructor(columns: readonly (readonly SignalMeaning[])[]) {
     const all = columns.flat();
     const bounds = new Set(all.flatMap(({ fromUs = -Infinity, toUs = Infinity }) => [fromUs, toUs]));
     const sorted = [...bounds].sort((a, b) => a - b);
@@ -57,7 +60,7 @@ export class StreamDecoder {
   }
 }
 
-function periodOf(fromUs: number, toUs: number, columns: readonly (readonly AssignedSignal[])[]): Period {
+function periodOf(fromUs: number, toUs: number, columns: readonly (readonly SignalMeaning[])[]): Period {
   const inForce = columns.map((column) =>
     column.find((one) => (one.fromUs ?? -Infinity) <= fromUs && toUs <= (one.toUs ?? Infinity)),
   );

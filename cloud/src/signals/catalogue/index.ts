@@ -1,2 +1,2 @@
 export { Catalogue } from './catalogue.js';
-export type { LoadedDatabase, Validity } from './types.js';
+export type { Assignment, LoadedDatabase, Validity } from './types.js';

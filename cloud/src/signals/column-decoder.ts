@@ -1,0 +1,26 @@
+import type { StreamKind } from '@fleetlog/shared/batch';
+import type { Records } from '../export/records.js';
+import type { Series } from './decode/decoder.js';
+import { StreamDecoder } from './stream-decoder.js';
+import type { StreamSignal } from './stream-signal.js';
+
+/** Decodes columns of signals out of the records of one stream, each kind of records by its own rules. */
+export class ColumnDecoder {
+  /** Other records hold none of the signals. */
+  readonly kinds: readonly StreamKind[];
+  private readonly can: StreamDecoder;
+
+  /** By column, what a signal is at different times. */
+  constructor(columns: readonly (readonly StreamSignal[])[]) {
+    this.kinds = [...new Set(columns.flat().map(({ kind }) => kind))];
+    this.can = new StreamDecoder(columns.map((column) => column.filter(({ kind }) => kind === 'can')));
+  }
+
+  /**
+   * What the records `[from, to)`, which are in the order of time, say: of each column a series, which holds until the
+   * next is taken. Several answers where the signals' meaning changes.
+   */
+  *decode(records: Records, from: number, to: number): Generator<Series[]> {
+    if (records.kind === 'can') yield* this.can.decode(records.columns, from, to);
+  }
+}
