@@ -7,7 +7,7 @@ import {
   type EventRecord,
   type Samples,
 } from '@fleetlog/shared/batch';
-import { CanFrames, decodeCan } from '@fleetlog/shared/can';
+import { CanFrames, decodeCan, decodeCanIds, type FrameChoice } from '@fleetlog/shared/can';
 import type { TimeCorrection } from '../time/correction.js';
 
 /** What all decoded batches have in common: the time of record i is `baseTimeUs + timeOffsetUs[i]`. */
@@ -37,11 +37,14 @@ export class RecordPool {
   private readonly frames: CanFrames[] = [];
   private readonly lines: TextLines[] = [];
 
+  /** With `wants`, frames that it doesn't want may be left out. */
+  constructor(private readonly wants?: FrameChoice) {}
+
   /** Errors: those of the codecs. */
   decode(batch: Batch): Records {
     switch (batch.header.kind) {
       case 'can':
-        return { kind: 'can', columns: decodeCan(batch, this.frames.pop()) };
+        return { kind: 'can', columns: this.decodeFrames(batch) };
       case 'lines':
         return { kind: 'lines', columns: decodeLines(batch, this.lines.pop()) };
       case 'samples':
@@ -53,6 +56,11 @@ export class RecordPool {
         return { kind: 'events', columns: { count: events.length, baseTimeUs, timeOffsetUs, events } };
       }
     }
+  }
+
+  private decodeFrames(batch: Batch): CanFrames {
+    const into = this.frames.pop();
+    return this.wants ? decodeCanIds(batch, this.wants, into ?? new CanFrames()) : decodeCan(batch, into);
   }
 
   /** As `decode`, with the times corrected. */

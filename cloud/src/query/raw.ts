@@ -62,7 +62,8 @@ async function* seriesOf(
   decoder: ColumnDecoder,
 ): AsyncGenerator<Series[], undefined> {
   const range = { gateway, stream, fromUs, toUs, times: 'corrected' as const };
-  for await (const { records, from, to } of mergeRecords({ index, log, range, kinds: decoder.kinds })) {
+  const { kinds, wants } = decoder;
+  for await (const { records, from, to } of mergeRecords({ index, log, range, kinds, wants })) {
     yield* decoder.decode(records, from, to);
   }
   return undefined;

@@ -1,4 +1,5 @@
 import type { StreamKind } from '@fleetlog/shared/batch';
+import type { FrameChoice } from '@fleetlog/shared/can';
 import type { Records } from '../export/records.js';
 import type { Series } from './decode/decoder.js';
 import { StreamDecoder } from './stream-decoder.js';
@@ -14,6 +15,11 @@ export class ColumnDecoder {
   constructor(columns: readonly (readonly StreamSignal[])[]) {
     this.kinds = [...new Set(columns.flat().map(({ kind }) => kind))];
     this.can = new StreamDecoder(columns.map((column) => column.filter(({ kind }) => kind === 'can')));
+  }
+
+  /** Of CAN: which frames may say something. */
+  get wants(): FrameChoice {
+    return this.can.wants;
   }
 
   /**

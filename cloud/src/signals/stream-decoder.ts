@@ -1,4 +1,4 @@
-import type { CanFrames } from '@fleetlog/shared/can';
+import type { CanFrames, FrameChoice } from '@fleetlog/shared/can';
 import type { Signal } from './dbc/model.js';
 import { SignalDecoder, type Series, type WantedMessage } from './decode/decoder.js';
 import type { CanSignal } from './stream-signal.js';
@@ -39,6 +39,12 @@ export class StreamDecoder {
     const sorted = [...bounds].sort((a, b) => a - b);
     this.periods = sorted.slice(1).map((toUs, i) => periodOf(sorted[i], toUs, columns));
   }
+
+  /** Whether frames with this `canid_t` may say something, at any time. */
+  readonly wants: FrameChoice = (id) =>
+    this.periods.some(
+      ({ decoder, transport }) => decoder.wants(id) || (transport.isNeeded && transport.carries(id)),
+    );
 
   /**
    * What the frames `[from, to)`, which are in the order of time, say: of each column a series, which holds until the

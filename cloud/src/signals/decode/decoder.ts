@@ -58,6 +58,11 @@ export class SignalDecoder {
     this.units = wanted.map(({ message, signals }) => this.unitsOf(message, signals));
   }
 
+  /** Whether frames with this `canid_t` may be of one of the messages. */
+  wants(id: number): boolean {
+    return this.matcher.find(id) >= 0;
+  }
+
   /** Adds what the frames `[from, to)` say. Frames whose data are longer than CAN's, put together, will do. */
   decode(frames: CanFrames, from = 0, to = frames.count): void {
     this.gather(frames, from, to);
