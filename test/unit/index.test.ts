@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import { CanFrames, encodeCan } from '@fleetlog/shared/can';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { silentLogger } from '@fleetlog/shared/log';
 import { openRocksDb, type KeyRange, type ScanOptions, type StoreEntry } from '@fleetlog/shared/store';
 import { systemClock, type Clock } from '@fleetlog/shared/util';
 import { indexOver, openIndex, type Index, type IndexOptions } from '#cloud/index/index.js';
+import { seal } from '../support/batches.js';
 import { all } from '../support/collect.js';
 import { FaultyStore } from '../support/faulty-store.js';
 import { MemoryLog } from '../support/memory-log.js';
@@ -14,6 +16,7 @@ import { tempFolder } from '../support/temp-folder.js';
 
 const epochs = ['aaaaaaaaaaaaaaaa', 'bbbbbbbbbbbbbbbb'];
 const gateways = ['truck-1', 'truck-2', 'van-1'];
+const noData = new Uint8Array(0);
 const soon = (): AbortSignal => AbortSignal.timeout(10_000);
 
 const options = (log: MemoryLog, changes: Partial<IndexOptions> = {}): IndexOptions => ({
@@ -241,6 +244,35 @@ describe('index', () => {
     assert.deepEqual(await found(95, 99), [0]);
     assert.deepEqual(await found(101, 1000), []);
     assert.deepEqual(await found(-100, 0), []);
+  });
+
+  it('leaves out the batches without the identifiers that are wanted, and no other one', async () => {
+    await using folder = await tempFolder('index');
+    const log = new MemoryLog(1);
+    // Batch k has k + 1 identifiers, from 0x100 on; two hundred sets are more than the index keeps.
+    const batches = Array.from({ length: 200 }, (_, k) => {
+      const frames = new CanFrames();
+      const bus = frames.busIndex('can0');
+      for (let i = 0; i <= k; i++) frames.append(1e12 + 1e6 * k + i, 0x100 + i, 0, 0, bus, noData, 0, 0);
+      const header = { gateway: 'truck-1', stream: 'can0', epoch: epochs[0], sequence: k };
+      return seal(encodeCan(frames), header);
+    });
+    await append(log, batches, { gateway: 'truck-1' });
+    await using index = await openIndex({ ...options(log), path: folder.path });
+    await index.caughtUp(soon());
+    const found = async (id: number): Promise<number[]> => {
+      const range = { gateway: 'truck-1', stream: 'can0', fromUs: 0, toUs: 2e15 };
+      const wanted = index.batches({ ...range, wants: (one) => one === id });
+      return (await all(wanted)).map(({ sequence }) => sequence);
+    };
+    assert.equal((await found(0x100)).length, 200);
+    const known = await found(0x100 + 30);
+    assert.deepEqual(known, [...Array(200).keys()].slice(30));
+    // Beyond what is kept, batches may be opened for nothing, and none is missed.
+    const beyond = await found(0x100 + 150);
+    assert.ok(beyond.length < 200);
+    for (let k = 150; k < 200; k++) assert.ok(beyond.includes(k));
+    assert.ok((await found(0x7ff)).length < 200);
   });
 
   it('tells facts, sums, epochs and gap records as the batches had them', async () => {

@@ -1,5 +1,4 @@
 import { decodeBatch, type StreamKind } from '@fleetlog/shared/batch';
-import type { FrameChoice } from '@fleetlog/shared/can';
 import { FleetlogError, isDataError } from '@fleetlog/shared/errors';
 import type { BatchFacts, BatchRange, Index } from '../index/index.js';
 import type { Log } from '../log/log.js';
@@ -16,8 +15,6 @@ export interface MergeOptions {
   /** What the reader can read. */
   kinds: readonly StreamKind[];
   memory?: MergeMemory | undefined;
-  /** Which frames the reader needs; it may get others, too. All where it isn't said. */
-  wants?: FrameChoice | undefined;
 }
 
 /** Consecutive records of a batch; they hold until the next ones are taken. */
@@ -42,7 +39,7 @@ export async function* mergeRecords(options: MergeOptions): AsyncGenerator<Recor
   const { index, log, range, kinds, memory = new MergeMemory(memoryBytesMax) } = options;
   const walk = await BatchWalk.open(index.batches(range), log);
   const heap = new CursorHeap();
-  const pool = new RecordPool(options.wants);
+  const pool = new RecordPool(range.wants);
 
   for (;;) {
     const top = heap.top;

@@ -7,6 +7,7 @@ import {
   type BatchHeader,
   type ClockPoint,
 } from '@fleetlog/shared/batch';
+import { readCanIds } from '@fleetlog/shared/can';
 import { FleetlogError, isDataError } from '@fleetlog/shared/errors';
 import type { OrderedStore, StoreOperation } from '@fleetlog/shared/store';
 import type { LogEntry } from '../log/log.js';
@@ -17,6 +18,8 @@ import { encodeJson } from './json-value.js';
 import { batchKey, bootKey, epochKey, gapKey, pointKey, segmentKey, TIME_LIMIT_US } from './keys.js';
 import { segmentOf, segmentsMax, widen, type Segment } from './segments.js';
 import type { StreamCache, StreamState } from './stream-cache.js';
+import { StreamDetails } from './stream-details.js';
+import { packNumbers } from './numbers.js';
 import { summarize } from './summary.js';
 import type { GapRecord } from './types.js';
 
@@ -29,6 +32,7 @@ export class IndexGroup {
   private readonly streams = new Map<string, StreamState>();
   private readonly segments = new Map<Segment, Uint8Array>();
   private readonly boots = new Map<string, TouchedBoot>();
+  private readonly changes = new Map<Uint8Array, number>();
 
   constructor(
     private readonly cache: StreamCache,
@@ -36,7 +40,7 @@ export class IndexGroup {
   ) {}
 
   /** Errors: those of the store. */
-  async add(entry: LogEntry, { header, gap, points }: ReadEntry): Promise<void> {
+  async add(entry: LogEntry, { header, gap, points, ids }: ReadEntry): Promise<void> {
     const { gateway, stream } = header;
     const state = await this.stateOf(gateway, stream);
     const epochOrder = state.epochOrders.get(header.epoch) ?? (await this.rankEpoch(state, header.epoch));
@@ -47,7 +51,13 @@ export class IndexGroup {
     }
     const segment = await this.segmentFor(state, header);
     const key = batchKey(state.batchPrefix, segment.segment, header.firstTimeUs, epochOrder, header.sequence);
-    this.operations.push(put(key, encodeFacts(header, entry)));
+    const details = new StreamDetails(state, this.cache, this.operations);
+    const context = await details.contextFor(header, entry.partition);
+    const idSet = ids ? await details.idSetFor(ids) : 0;
+    this.operations.push(put(key, encodeFacts(header, entry, context, idSet)));
+    for (const [minute, count] of await details.countChanges(segment.segment, header)) {
+      this.changes.set(minute, count);
+    }
     if (segment.boot !== '') await this.addToBoot(header, entry, epochOrder, points);
   }
 
@@ -57,6 +67,7 @@ export class IndexGroup {
       this.operations.push(put(summaryKey, encodeJson(summary)));
     }
     for (const [segment, key] of this.segments) this.operations.push(put(key, encodeJson(segment)));
+    for (const [key, count] of this.changes) this.operations.push(put(key, packNumbers([count])));
     for (const { key, record } of this.boots.values()) this.operations.push(put(key, encodeJson(record)));
     await store.write([...this.operations, more]);
     for (const state of this.streams.values()) this.cache.keep(state);
@@ -161,6 +172,8 @@ export interface ReadEntry {
   gap: GapRecord | undefined;
   /** What clock events say. */
   points: readonly ClockPoint[];
+  /** Different identifiers of CAN frames; undefined for other kinds. */
+  ids: Uint32Array | undefined;
 }
 
 /** Errors: those of data. */
@@ -174,7 +187,18 @@ export function readEntry({ bytes }: LogEntry): ReadEntry {
     header,
     gap: header.codec === 'gap-1' ? gapRecord(batch) : undefined,
     points: header.codec === 'events-1' && header.stream === eventsStream ? clockPoints(batch) : [],
+    ids: header.codec === 'can-1' ? idsOf(batch) : undefined,
   };
+}
+
+/** A batch whose identifiers don't read is opened by whoever wants any. */
+function idsOf(batch: Batch): Uint32Array | undefined {
+  try {
+    return readCanIds(batch);
+  } catch (error) {
+    if (!isDataError(error)) throw error;
+    return undefined;
+  }
 }
 
 /** The stream in which gateways tell of themselves. */

@@ -7,6 +7,9 @@ import type { StreamFilter } from './types.js';
  * boot       = 'o' 0 gateway 0 boot 0
  * point      = 'p' 0 gateway 0 boot 0 monotonicTime[8]
  * summary    = 's' 0 gateway 0 stream 0
+ * context    = 'x' 0 gateway 0 stream 0 name 0
+ * idSet      = 'i' 0 gateway 0 stream 0 name 0
+ * changes    = 'm' 0 gateway 0 stream 0 segment[4] minute[8]
  * epoch      = 'e' 0 gateway 0 stream 0 epoch 0
  * gap        = 'g' 0 gateway 0 stream 0 epoch 0 sequence[8]
  * checkpoint = 'c' 0 partition[8]
@@ -16,7 +19,7 @@ import type { StreamFilter } from './types.js';
  * captured. A segment holds what was stamped with one offset of one boot's clock, so that a correction, which comes
  * later and changes again, moves all of its times and never their order.
  */
-type Space = 'b' | 's' | 'e' | 'g' | 't';
+type Space = 'b' | 's' | 'e' | 'g' | 't' | 'x' | 'i' | 'm';
 
 export const streamPrefix = (space: Space, gateway: string, stream: string): Uint8Array =>
   joinKey(textPart(space), textPart(gateway), textPart(stream));
@@ -26,6 +29,20 @@ export const epochKey = (gateway: string, stream: string, epoch: string): Uint8A
 
 export const gapKey = (gateway: string, stream: string, epoch: string, sequence: number): Uint8Array =>
   joinKey(streamPrefix('g', gateway, stream), textPart(epoch), integerPart(sequence));
+
+export const contextKey = (gateway: string, stream: string, name: string): Uint8Array =>
+  joinKey(streamPrefix('x', gateway, stream), textPart(name));
+
+export const idSetKey = (gateway: string, stream: string, name: string): Uint8Array =>
+  joinKey(streamPrefix('i', gateway, stream), textPart(name));
+
+/** `minuteStartUs`: original event time. */
+export const changesKey = (
+  gateway: string,
+  stream: string,
+  segment: number,
+  minuteStartUs: number,
+): Uint8Array => joinKey(streamPrefix('m', gateway, stream), uint32Part(segment), timePart(minuteStartUs));
 
 export const checkpointKey = (partition: number): Uint8Array =>
   joinKey(textPart('c'), integerPart(partition));

@@ -7,7 +7,9 @@ import type { Log } from '../log/log.js';
 import type { CorrectedBoot } from '../time/boots.js';
 import { TimeCorrection, type TimesName } from '../time/correction.js';
 import { isOf, type Checkpoint } from './checkpoint.js';
-import { decodeFacts } from './facts.js';
+import type { BatchContext } from './contexts.js';
+import { decodeFacts, type NumberedContext } from './facts.js';
+import { decodeIdSet } from './id-sets.js';
 import { put } from './group.js';
 import { PartitionIndexer } from './indexer.js';
 import { decodeJson, encodeJson } from './json-value.js';
@@ -35,7 +37,7 @@ export interface IndexOptions {
 }
 
 /** Changes with the layout of keys and values; an index of another one is built anew. */
-const formatVersion = 3;
+const formatVersion = 4;
 const syncEveryMs = 5000;
 /** Entries read at once; no read stays open between pages, so a slow reader holds nothing. */
 const pageEntries = 256;
@@ -132,13 +134,14 @@ class RocksDbIndex implements Index {
   async *batches(range: BatchRange): AsyncIterable<BatchFacts> {
     const { gateway, stream, fromUs, toUs, times = 'original' } = range;
     const lanes: Lane[] = [];
+    const open = await this.opener(range);
     for (const { segment, correction } of await this.segments(gateway, stream, times)) {
       const timeOf = (timeUs: number): number => correction?.correctedUs(timeUs) ?? timeUs;
       const startUs = timeOf(segment.firstTimeUs);
       if (startUs >= toUs || timeOf(segment.lastTimeUs) < fromUs) continue;
       lanes.push({
         startUs: Math.max(startUs, fromUs - segment.longestUs),
-        facts: this.segmentBatches(range, segment, correction),
+        facts: this.segmentBatches(range, segment, correction, open),
       });
     }
     yield* mergeLanes(lanes);
@@ -225,14 +228,14 @@ class RocksDbIndex implements Index {
     { gateway, stream, fromUs, toUs }: BatchRange,
     { segment, longestUs }: Segment,
     correction: TimeCorrection | undefined,
+    open: (entry: StoreEntry) => BatchFacts | undefined,
   ): AsyncGenerator<BatchFacts> {
     // Corrected ranges are some µs wider, for what rounding does; what lies outside is left out below.
     const first = correction ? correction.originalUs(fromUs) - roundingUs : fromUs;
     const end = correction ? correction.originalUs(toUs) + roundingUs : toUs;
-    for await (const { key, value } of this.pages(
-      batchKeys(gateway, stream, segment, first - longestUs, end),
-    )) {
-      const facts = decodeFacts(key, value);
+    for await (const entry of this.pages(batchKeys(gateway, stream, segment, first - longestUs, end))) {
+      const facts = open(entry);
+      if (!facts) continue;
       if (correction) {
         facts.correction = correction;
         facts.firstTimeUs = correction.correctedUs(facts.firstTimeUs);
@@ -240,6 +243,28 @@ class RocksDbIndex implements Index {
       }
       if (facts.lastTimeUs >= fromUs && facts.firstTimeUs < toUs) yield facts;
     }
+  }
+
+  /** Reads entries of batches; undefined for those in which nothing is wanted. */
+  private async opener({
+    gateway,
+    stream,
+    wants,
+  }: BatchRange): Promise<(entry: StoreEntry) => BatchFacts | undefined> {
+    const contexts = new Map<number, BatchContext>();
+    for await (const { value } of this.pages(filteredKeys('x', { gateway, stream }))) {
+      const { number, ...context } = decodeJson<NumberedContext>(value);
+      contexts.set(number, context);
+    }
+    const useless = new Set<number>();
+    if (wants) {
+      for await (const { value } of this.pages(filteredKeys('i', { gateway, stream }))) {
+        const { number, ids } = decodeIdSet(value);
+        if (!ids.some(wants)) useless.add(number);
+      }
+    }
+    const opens = (idSet: number): boolean => !useless.has(idSet);
+    return ({ key, value }) => decodeFacts(key, value, contexts, opens);
   }
 
   private at(partition: number): number {

@@ -1,6 +1,9 @@
 import type { OrderedStore } from '@fleetlog/shared/store';
 import { decodeJson } from './json-value.js';
-import { epochKey, segmentKey, streamPrefix } from './keys.js';
+import type { NumberedContext } from './facts.js';
+import { decodeIdSet, idSetsMax } from './id-sets.js';
+import { contextKey, epochKey, idSetKey, segmentKey, streamPrefix } from './keys.js';
+import { NumberReader } from './numbers.js';
 import type { Segment } from './segments.js';
 import { emptySummary } from './summary.js';
 import type { StreamSummary } from './types.js';
@@ -14,11 +17,19 @@ export interface StreamState {
   epochOrders: Map<string, number>;
   /** By key; those that were written to lately. */
   segments: Map<string, Segment>;
+  /** By name; those of the batches that came lately. */
+  contexts: Map<string, NumberedContext>;
+  /** Number by name. */
+  idSets: Map<string, number>;
+  /** Batches by segment and minute, with their key. */
+  changes: Map<string, { readonly key: Uint8Array; readonly count: number }>;
 }
 
 const streamsMax = 16_384;
 const epochsMax = 64;
 const segmentsKept = 16;
+const contextsKept = 8;
+const changesKept = 16;
 
 /** Streams that were written lately; the others are read again when they are needed. Memory is bounded. */
 export class StreamCache {
@@ -36,6 +47,9 @@ export class StreamCache {
         summary: { ...known.summary },
         epochOrders: new Map(known.epochOrders),
         segments: new Map(segments),
+        contexts: new Map(known.contexts),
+        idSets: new Map(known.idSets),
+        changes: new Map(known.changes),
       };
     }
     const summaryKey = streamPrefix('s', gateway, stream);
@@ -46,6 +60,9 @@ export class StreamCache {
       summaryKey,
       epochOrders: new Map(),
       segments: new Map(),
+      contexts: new Map(),
+      idSets: new Map(),
+      changes: new Map(),
     };
   }
 
@@ -59,6 +76,9 @@ export class StreamCache {
     }
     dropOldest(state.epochOrders, epochsMax);
     dropOldest(state.segments, segmentsKept);
+    dropOldest(state.contexts, contextsKept);
+    dropOldest(state.idSets, idSetsMax);
+    dropOldest(state.changes, changesKept);
     this.streams.set(name, state);
   }
 
@@ -70,6 +90,24 @@ export class StreamCache {
   ): Promise<Segment | undefined> {
     const stored = await this.store.get(segmentKey(gateway, stream, boot, wallOffsetUs));
     return stored && decodeJson<Segment>(stored);
+  }
+
+  /** A context that the store knows. */
+  async storedContext(gateway: string, stream: string, name: string): Promise<NumberedContext | undefined> {
+    const stored = await this.store.get(contextKey(gateway, stream, name));
+    return stored && decodeJson<NumberedContext>(stored);
+  }
+
+  /** Number of a set of identifiers that the store knows. */
+  async storedIdSet(gateway: string, stream: string, name: string): Promise<number | undefined> {
+    const stored = await this.store.get(idSetKey(gateway, stream, name));
+    return stored && decodeIdSet(stored).number;
+  }
+
+  /** Batches that are counted for a minute. */
+  async storedChanges(key: Uint8Array): Promise<number> {
+    const stored = await this.store.get(key);
+    return stored ? new NumberReader(stored).next() : 0;
   }
 
   /** Rank of an epoch that the store knows. */

@@ -14,6 +14,8 @@ export const emptySummary = (gateway: string, stream: string): StreamSummary => 
   lastReceiveTimeUs: 0,
   epochs: 0,
   segments: 0,
+  contexts: 0,
+  idSets: 0,
 });
 
 /** Adds a batch, or a gap record, to the summary of its stream. */

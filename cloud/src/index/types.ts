@@ -7,6 +7,7 @@ import type {
   Origin,
   StreamKind,
 } from '@fleetlog/shared/batch';
+import type { FrameChoice } from '@fleetlog/shared/can';
 import type { CorrectedBoot } from '../time/boots.js';
 import type { TimeCorrection, TimesName } from '../time/correction.js';
 
@@ -57,6 +58,8 @@ export interface StreamSummary {
   lastReceiveTimeUs: number;
   epochs: number;
   segments: number;
+  contexts: number;
+  idSets: number;
 }
 
 /** Sequences that a gateway gave up, as its gap record tells. */
@@ -88,6 +91,8 @@ export interface BatchRange {
   toUs: number;
   /** In which times the range is, and the answer: as they were stamped where it isn't said. */
   times?: TimesName;
+  /** Of CAN, what the reader needs: batches without such identifiers are left out, where the index knows that. */
+  wants?: FrameChoice | undefined;
 }
 
 /**

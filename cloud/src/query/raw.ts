@@ -61,9 +61,9 @@ async function* seriesOf(
   stream: string,
   decoder: ColumnDecoder,
 ): AsyncGenerator<Series[], undefined> {
-  const range = { gateway, stream, fromUs, toUs, times: 'corrected' as const };
   const { kinds, wants } = decoder;
-  for await (const { records, from, to } of mergeRecords({ index, log, range, kinds, wants })) {
+  const range = { gateway, stream, fromUs, toUs, times: 'corrected' as const, wants };
+  for await (const { records, from, to } of mergeRecords({ index, log, range, kinds })) {
     yield* decoder.decode(records, from, to);
   }
   return undefined;

@@ -13,8 +13,8 @@ import { decodeCan } from '../codec/decode.js';
 import type { CanFrames } from '../frames.js';
 import { PartialPlan } from './partial-plan.js';
 
-/** Says whether frames of this `canid_t` and these FRAME_… flags are wanted. Asked once per batch for each kind of them. */
-export type FrameChoice = (id: number, flags: number) => boolean;
+/** Says whether frames of this `canid_t` are wanted. Asked once per batch for each sort of them. */
+export type FrameChoice = (id: number) => boolean;
 
 /**
  * Decodes some identifiers of a batch and passes over the others: symbols are coded in one row and have to be taken in
@@ -79,7 +79,7 @@ class PartialDecoder {
     if (this.placeOf.length < all.count) this.placeOf = new Int32Array(2 * all.count);
     chosen.clear();
     for (let i = 0; i < all.count; i++) {
-      const isWanted = wants(all.id[i], all.flags[i]);
+      const isWanted = wants(all.id[i]);
       this.placeOf[i] = isWanted ? chosen.count : -1;
       if (isWanted) chosen.add(all.id[i], all.bus[i], all.flags[i], all.dlc[i], all.length[i]);
     }
