@@ -300,6 +300,47 @@ describe('export', () => {
     });
   });
 
+  it('tells frames of every sort as CSV', async () => {
+    const lines = [
+      '(1.000000) can0 123#R5\n',
+      '(1.000001) can0 1F334455##5AA\n',
+      '(1.000002) vcan1 20000004#0001020304050607\n',
+      '(1.000003) can0 001#1122334455667788_A R\n',
+    ];
+    const batches = candumpBatches(Buffer.from(lines.join('')), { gateway, epoch: epochs[0] }, 2);
+    await indexed(batches, async (index, log) => {
+      const text = (await collect(index, log, { format: 'csv' })).toString();
+      assert.deepEqual(text.split('\n'), [
+        'time,bus,id,extended,type,brs,esi,direction,dlc,data',
+        '1970-01-01T00:00:01.000000Z,can0,123,0,remote,0,0,,5,',
+        '1970-01-01T00:00:01.000001Z,can0,1F334455,1,fd,1,0,,1,AA',
+        '1970-01-01T00:00:01.000002Z,vcan1,20000004,1,error,0,0,,8,0001020304050607',
+        '1970-01-01T00:00:01.000003Z,can0,001,0,data,0,0,rx,10,1122334455667788',
+        '',
+      ]);
+    });
+  });
+
+  it('tells samples as CSV by channel, and refuses channels that change on the way', async () => {
+    const batchOf = (name: string, sequence: number): Uint8Array => {
+      const samples = new Samples([{ name, unit: '', type: 'i16', scale: 0.1 }]);
+      const at = samples.append(baseUs + sequence);
+      samples.columns[0][at] = 338;
+      return seal(encodeSamples(samples), { gateway, stream: 'imu', epoch: epochs[0], sequence });
+    };
+    await indexed([batchOf('a,b', 0), batchOf('a,b', 1)], async (index, log) => {
+      const text = (await collect(index, log, { stream: 'imu', format: 'csv' })).toString();
+      const time = '2017-07-14T02:40:00.00000';
+      assert.equal(text, `time,"a,b"\n${time}0Z,33.8\n${time}1Z,33.8\n`);
+    });
+    await indexed([batchOf('a', 0), batchOf('b', 1)], async (index, log) => {
+      await assert.rejects(
+        collect(index, log, { stream: 'imu', format: 'csv' }),
+        /channels of the stream change/,
+      );
+    });
+  });
+
   it('tells scaled samples as people read them, without the dust of fractions', async () => {
     const samples = new Samples([
       { name: 'engine', unit: 'Hz', type: 'i16', scale: 0.1 },

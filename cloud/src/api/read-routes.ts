@@ -2,12 +2,13 @@ import type { FastifyInstance } from 'fastify';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { exportRecords } from '../export/export.js';
 import { defaultFormat, formatFor, type FormatName } from '../export/formats.js';
+import type { Formatter } from '../export/formatter.js';
 import type { StreamFilter } from '../index/index.js';
 import type { TimesName } from '../time/correction.js';
 import { catchUp, type ApiContext } from './context.js';
 import { checkFilter, findStream } from './find-stream.js';
 import { ErrorBody, ExportQuery, TailQuery } from './schemas.js';
-import { sendStream } from './stream-reply.js';
+import { sendStream, type StreamReplyOptions } from './stream-reply.js';
 import { tail, tailStarts, type TailOptions } from './tail.js';
 import type { TailFormat } from './tail-format.js';
 import { parseTime } from './time.js';
@@ -21,6 +22,14 @@ interface ExportParameters {
   times?: TimesName;
 }
 
+/** Base64 of what a file should begin with instead of its first bytes, where that is known at the end only. */
+const headTrailerName = 'fleetlog-head';
+
+const headTrailer = (formatter: Formatter): StreamReplyOptions['trailers'] => ({
+  names: [headTrailerName],
+  values: () => ({ [headTrailerName]: Buffer.from(formatter.finalHead!()).toString('base64') }),
+});
+
 /** The records themselves: of the past, and as they come. */
 export function readRoutes(app: FastifyInstance, context: ApiContext): void {
   const { log, index, fleet, logger, clock, limits } = context;
@@ -30,7 +39,9 @@ export function readRoutes(app: FastifyInstance, context: ApiContext): void {
     {
       schema: {
         summary: 'The records of a stream, in event-time order',
-        description: 'Streams. An answer whose chunked encoding does not end properly is incomplete.',
+        description:
+          'Streams. An answer whose chunked encoding does not end properly is incomplete. ' +
+          'The trailer fleetlog-head is base64 of what a blf file should begin with, now that its size is known.',
         querystring: ExportQuery,
         response: { default: ErrorBody },
       },
@@ -53,8 +64,10 @@ export function readRoutes(app: FastifyInstance, context: ApiContext): void {
         );
       }
       const range = { gateway: query.gateway, stream: query.stream, fromUs, toUs, times };
+      const formatter = format.create();
       await sendStream(reply, {
-        chunks: exportRecords({ index, log, range, formatter: format.create() }),
+        chunks: exportRecords({ index, log, range, formatter }),
+        trailers: formatter.finalHead && headTrailer(formatter),
         contentType: format.contentType,
         headFirst: false,
         idleMs: limits.idleMs,

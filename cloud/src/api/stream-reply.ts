@@ -14,6 +14,8 @@ export interface StreamReplyOptions {
   logger: Logger;
   /** Aborted when the client is gone. */
   clientGone: AbortController;
+  /** Told behind the last chunk, by name; asked for when all chunks are out. */
+  trailers?: { names: readonly string[]; values: () => Record<string, string> } | undefined;
 }
 
 /**
@@ -21,14 +23,19 @@ export interface StreamReplyOptions {
  * mark the client knows that the answer isn't whole. Errors before the head: those of `chunks`.
  */
 export async function sendStream(reply: FastifyReply, options: StreamReplyOptions): Promise<void> {
-  const { chunks, contentType, headFirst, idleMs, logger, clientGone } = options;
+  const { chunks, contentType, headFirst, idleMs, logger, clientGone, trailers } = options;
   const raw = reply.raw;
   const gone = (): void => clientGone.abort(new FleetlogError('FLEETLOG_INTERRUPTED', 'The client is gone.'));
   raw.on('close', gone);
   try {
     let piece = headFirst ? undefined : await chunks.next();
     reply.hijack();
-    raw.writeHead(200, { ...headersOf(reply), 'content-type': contentType, 'cache-control': 'no-store' });
+    raw.writeHead(200, {
+      ...headersOf(reply),
+      'content-type': contentType,
+      'cache-control': 'no-store',
+      ...(trailers && { trailer: trailers.names.join(', ') }),
+    });
     if (headFirst) raw.flushHeaders();
     try {
       piece ??= await chunks.next();
@@ -38,6 +45,7 @@ export async function sendStream(reply: FastifyReply, options: StreamReplyOption
         piece = await chunks.next();
       }
       clientGone.signal.throwIfAborted();
+      if (trailers) raw.addTrailers(trailers.values());
       raw.end();
     } catch (error) {
       raw.destroy();

@@ -11,6 +11,8 @@ export interface ApiStream {
   chunks: AsyncIterable<Uint8Array>;
   /** Batches that the cloud hadn't indexed yet, which the answer may lack. */
   indexLag: number;
+  /** After the last chunk: what a file should begin with, instead of its first bytes. */
+  finalHead: () => Uint8Array | undefined;
 }
 
 interface RequestOptions {
@@ -67,7 +69,11 @@ export class ApiClient {
   ): Promise<ApiStream> {
     const response = await this.request(path, query, { method: 'GET', silenceMsMax, signal });
     const chunks = await this.answer(response, signal);
-    return { chunks, indexLag: Number(response.headers['fleetlog-index-lag'] ?? 0) };
+    const finalHead = (): Uint8Array | undefined => {
+      const head = response.trailers['fleetlog-head'];
+      return head === undefined ? undefined : Buffer.from(head, 'base64');
+    };
+    return { chunks, indexLag: Number(response.headers['fleetlog-index-lag'] ?? 0), finalHead };
   }
 
   private async answer(

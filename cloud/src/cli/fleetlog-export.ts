@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { FleetlogError, isFleetlogError } from '@fleetlog/shared/errors';
 import type { Streams } from '../api/schemas.js';
+import { formats } from '../export/formats.js';
 import {
   contextOf,
   createSubcommand,
@@ -44,7 +45,10 @@ export function exportCommand(streams: CliStreams): Command {
       '--times <which>',
       "corrected: as the gateway's clock is known now (default), or original: as stamped",
     )
-    .option('--format <name>', 'candump, lines or ndjson (default: what fits the kind of the stream)')
+    .option(
+      '--format <name>',
+      `${Object.keys(formats).join(', ')} (default: what fits the kind of the stream)`,
+    )
     .option('--output <file>', 'write to a file')
     .action(async (options: ExportOptions, command: Command) => {
       const context = contextOf(command, streams);
@@ -60,7 +64,7 @@ export function exportCommand(streams: CliStreams): Command {
 
 async function runExport(context: CliContext, { output, ...query }: ExportOptions): Promise<void> {
   const { api, json, out, stderr } = context;
-  const { chunks, indexLag } = await api.stream('/v1/export', { ...query }, { silenceMsMax });
+  const { chunks, indexLag, finalHead } = await api.stream('/v1/export', { ...query }, { silenceMsMax });
   noteLag(context, indexLag);
   const target: Output = output === undefined ? out : await FileOutput.create(output);
   const progress = new Progress(stderr);
@@ -78,7 +82,7 @@ async function runExport(context: CliContext, { output, ...query }: ExportOption
       cause: error,
     });
   }
-  await target.finish();
+  await target.finish(finalHead());
   progress.end();
   if (progress.bytes === 0) stderr.write(`fleetlog: ${await emptyNote(context, query)}\n`);
   if (json) {

@@ -7,8 +7,8 @@ import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
 export interface Output {
   /** Resolves when there is room for more. */
   write(chunk: Uint8Array | string): Promise<void>;
-  /** Everything was written and is complete. */
-  finish(): Promise<void>;
+  /** Everything was written and is complete. `head` replaces the first bytes, where the output can go back. */
+  finish(head?: Uint8Array): Promise<void>;
   /** What was written isn't complete. */
   abandon(): Promise<void>;
 }
@@ -66,7 +66,8 @@ export class FileOutput implements Output {
     }
   }
 
-  async finish(): Promise<void> {
+  async finish(head?: Uint8Array): Promise<void> {
+    if (head) await this.file.write(head, 0, head.length, 0);
     await this.file.datasync();
     await this.file.close();
     await rename(partOf(this.path), this.path);

@@ -20,5 +20,6 @@ export async function* exportRecords(options: ExportOptions): AsyncGenerator<Uin
   for await (const { records, from, to } of mergeRecords({ ...merge, kinds: formatter.kinds })) {
     yield* out.add(formatter.format(records, from, to));
   }
+  if (formatter.end) yield* out.add(formatter.end());
   yield* out.take();
 }

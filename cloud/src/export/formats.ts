@@ -1,8 +1,12 @@
 import { streamKinds, type StreamKind } from '@fleetlog/shared/batch';
 import { CandumpFormatter } from '@fleetlog/shared/can';
 import { FleetlogError } from '@fleetlog/shared/errors';
+import { AscFormatter } from './asc.js';
+import { BlfFormatter } from './blf.js';
+import { CsvFormatter } from './csv.js';
 import type { Formatter } from './formatter.js';
 import { NdjsonFormatter } from './ndjson.js';
+import { TrcFormatter } from './trc.js';
 
 interface Format {
   contentType: string;
@@ -15,6 +19,14 @@ export const formats = {
   candump: { contentType: 'text/plain; charset=utf-8', kinds: ['can'], create: () => candump() },
   lines: { contentType: 'application/octet-stream', kinds: ['lines'], create: () => lines },
   ndjson: { contentType: 'application/x-ndjson', kinds: streamKinds, create: () => new NdjsonFormatter() },
+  csv: {
+    contentType: 'text/csv; charset=utf-8',
+    kinds: ['can', 'samples'],
+    create: () => new CsvFormatter(),
+  },
+  asc: { contentType: 'text/plain; charset=utf-8', kinds: ['can'], create: () => new AscFormatter() },
+  trc: { contentType: 'text/plain; charset=utf-8', kinds: ['can'], create: () => new TrcFormatter() },
+  blf: { contentType: 'application/octet-stream', kinds: ['can'], create: () => new BlfFormatter() },
 } as const satisfies Record<string, Format>;
 
 export type FormatName = keyof typeof formats;
@@ -23,10 +35,13 @@ export type FormatName = keyof typeof formats;
 export function formatFor(name: FormatName, kind: StreamKind): Format {
   const format: Format = formats[name];
   if (format.kinds.includes(kind)) return format;
-  const fitting = Object.entries<Format>(formats).filter(([, { kinds }]) => kinds.includes(kind));
+  const fitting = Object.entries<Format>(formats)
+    .filter(([, { kinds }]) => kinds.includes(kind))
+    .map(([fit]) => fit);
+  const choice = `${fitting.slice(0, -1).join(', ')} or ${fitting.at(-1)}`;
   throw new FleetlogError(
     'FLEETLOG_USAGE',
-    `The format ${name} can't write a stream of kind ${kind}; choose ${fitting.map(([fit]) => fit).join(' or ')}.`,
+    `The format ${name} can't write a stream of kind ${kind}; choose ${choice}.`,
   );
 }
 

@@ -20,6 +20,7 @@ import {
   type CanFrames,
 } from '@fleetlog/shared/can';
 import type { Formatter } from './formatter.js';
+import { dataText, hex } from './frame-text.js';
 import { IsoWriter } from './iso-time.js';
 import type { Records } from './records.js';
 
@@ -79,14 +80,9 @@ function frameFields(frames: CanFrames, index: number): string {
   const dlc = frames.dlc[index];
   const isLong = (id & (CAN_EFF_FLAG | CAN_ERR_FLAG)) !== 0;
   const number = isLong ? id & (CAN_ERR_FLAG | CAN_EFF_MASK) : id & CAN_SFF_MASK;
-  const hexId = number
-    .toString(16)
-    .toUpperCase()
-    .padStart(isLong ? 8 : 3, '0');
+  const hexId = hex(number, isLong ? 8 : 3);
   let text = `"bus":${JSON.stringify(frames.buses[frames.bus[index]])},"id":"${hexId}","data":"`;
-  const end = frames.dataStart[index + 1];
-  for (let k = frames.dataStart[index]; k < end; k++) text += hexPairs[frames.data[k]];
-  text += '"';
+  text += `${dataText(frames, index)}"`;
   if (id & CAN_ERR_FLAG) text += ',"error":true';
   if (id & CAN_RTR_FLAG) text += `,"remote":true,"dlc":${dlc}`;
   else if (flags & FRAME_FD) text += ',"fd":true';
@@ -96,8 +92,6 @@ function frameFields(frames: CanFrames, index: number): string {
   if (flags & (FRAME_RX | FRAME_TX)) text += `,"direction":"${flags & FRAME_RX ? 'rx' : 'tx'}"`;
   return text;
 }
-
-const hexPairs = Array.from({ length: 256 }, (_, byte) => byte.toString(16).toUpperCase().padStart(2, '0'));
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 

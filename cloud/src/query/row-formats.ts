@@ -1,3 +1,4 @@
+import { csvText } from '../export/csv-text.js';
 import { IsoWriter } from '../export/iso-time.js';
 import type { QueryColumn } from './raw.js';
 
@@ -74,6 +75,3 @@ function labelsOf({ signals }: QueryColumn): ReadonlyMap<number, string> {
   }
   return byValue;
 }
-
-/** Quoted where it must be. */
-const csvText = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);

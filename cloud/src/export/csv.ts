@@ -1,0 +1,87 @@
+import { scaled, type ChannelSpec, type Samples } from '@fleetlog/shared/batch';
+import {
+  CAN_EFF_FLAG,
+  CAN_EFF_MASK,
+  CAN_ERR_FLAG,
+  CAN_RTR_FLAG,
+  CAN_SFF_MASK,
+  FRAME_BRS,
+  FRAME_ESI,
+  FRAME_FD,
+  FRAME_RX,
+  FRAME_TX,
+  type CanFrames,
+} from '@fleetlog/shared/can';
+import { FleetlogError } from '@fleetlog/shared/errors';
+import { csvText } from './csv-text.js';
+import type { Formatter } from './formatter.js';
+import { dataText, hex } from './frame-text.js';
+import { IsoWriter } from './iso-time.js';
+import type { Records } from './records.js';
+
+const frameColumns = 'time,bus,id,extended,type,brs,esi,direction,dlc,data';
+
+/**
+ * RFC 4180 with LF and a head line. Times are ISO 8601 in UTC with µs.
+ *
+ * - can: `time,bus,id,extended,type,brs,esi,direction,dlc,data`; `id` and `data` in hex, `extended`, `brs`, `esi` 0 or
+ *   1, `type` data, remote, fd or error, `direction` rx, tx or empty, `dlc` as on the bus but for fd, where it is the
+ *   number of bytes
+ * - samples: `time` and the channels, in their units; errors: FLEETLOG_USAGE where the channels change on the way
+ */
+export class CsvFormatter implements Formatter {
+  readonly kinds = ['can', 'samples'] as const;
+  private readonly times = new IsoWriter();
+  private head: string | undefined;
+
+  format(records: Records, from: number, to: number): Uint8Array {
+    if (records.kind !== 'can' && records.kind !== 'samples') return new Uint8Array(0);
+    const { baseTimeUs, timeOffsetUs } = records.columns;
+    let text = this.headFor(records);
+    for (let i = from; i < to; i++) {
+      const time = this.times.text(baseTimeUs + timeOffsetUs[i]);
+      text += `${time},${records.kind === 'can' ? frameText(records.columns, i) : sampleText(records.columns, i)}\n`;
+    }
+    return Buffer.from(text);
+  }
+
+  private headFor(records: Records): string {
+    const head =
+      records.kind === 'samples'
+        ? `time,${records.columns.channels.map(({ name }) => csvText(name)).join(',')}\n`
+        : `${frameColumns}\n`;
+    if (this.head === head) return '';
+    if (this.head === undefined) return (this.head = head);
+    throw new FleetlogError(
+      'FLEETLOG_USAGE',
+      'The channels of the stream change in this range, which csv has no place for; choose ndjson or a shorter range.',
+    );
+  }
+}
+
+function frameText(frames: CanFrames, index: number): string {
+  const id = frames.id[index];
+  const flags = frames.flags[index];
+  const isLong = (id & (CAN_EFF_FLAG | CAN_ERR_FLAG)) !== 0;
+  const number = isLong ? hex(id & (CAN_ERR_FLAG | CAN_EFF_MASK), 8) : hex(id & CAN_SFF_MASK, 3);
+  const isFd = (flags & FRAME_FD) !== 0;
+  const type = id & CAN_ERR_FLAG ? 'error' : id & CAN_RTR_FLAG ? 'remote' : isFd ? 'fd' : 'data';
+  const direction = flags & FRAME_RX ? 'rx' : flags & FRAME_TX ? 'tx' : '';
+  const bytes = frames.dataStart[index + 1] - frames.dataStart[index];
+  return (
+    `${csvText(frames.buses[frames.bus[index]])},${number},${isLong ? 1 : 0},${type},` +
+    `${isFd && flags & FRAME_BRS ? 1 : 0},${isFd && flags & FRAME_ESI ? 1 : 0},${direction},` +
+    `${isFd ? bytes : frames.dlc[index]},${dataText(frames, index)}`
+  );
+}
+
+const sampleText = (samples: Samples, index: number): string =>
+  samples.channels.map((channel, i) => valueText(channel, samples.columns[i][index])).join(',');
+
+/** Scaled ones without the dust of binary fractions; what isn't finite is empty. */
+function valueText(channel: ChannelSpec, value: number | bigint): string {
+  if (channel.scale === undefined && channel.offset === undefined) {
+    return typeof value === 'bigint' || Number.isFinite(value) ? String(value) : '';
+  }
+  return String(Number(scaled(channel, Number(value)).toPrecision(12)));
+}
