@@ -7,6 +7,7 @@ import { exportCommand } from './fleetlog-export.js';
 import { gapsCommand, gatewaysCommand, statusCommand, streamsCommand } from './fleetlog-lists.js';
 import { queryCommand } from './fleetlog-query.js';
 import { signalsCommand } from './fleetlog-signals.js';
+import { sqlCommand } from './fleetlog-sql.js';
 import { tailCommand } from './fleetlog-tail.js';
 import { vehiclesCommand } from './fleetlog-vehicles.js';
 
@@ -25,6 +26,7 @@ export function createFleetlog(streams: CliStreams): Command {
     vehiclesCommand(streams),
     signalsCommand(streams),
     queryCommand(streams),
+    sqlCommand(streams),
     statusCommand(streams),
   ]) {
     root.addCommand(command);
