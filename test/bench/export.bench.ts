@@ -130,8 +130,8 @@ async function exported(
   for (let round = 0; round < rounds; round++) {
     const started = performance.now();
     let bytes = 0;
-    const formatter = formats[format].create();
-    for await (const chunk of exportRecords({ index, log, range: whole(stream), formatter }))
+    const formatter = formats[format].create({ several: false });
+    for await (const chunk of exportRecords({ index, log, ranges: [whole(stream)], formatter }))
       bytes += chunk.length;
     if (bytes === 0) throw new Error(`nothing came of ${stream}`);
     rates.push(frames / ((performance.now() - started) / 1000));
@@ -180,7 +180,7 @@ async function firstRecord(index: Index, log: Log): Promise<BenchRow> {
     const started = performance.now();
     const range = { gateway, stream: 'other', fromUs, toUs: fromUs + 1e6 };
     const formatter = formats.candump.create();
-    for await (const _ of exportRecords({ index, log, range, formatter })) break;
+    for await (const _ of exportRecords({ index, log, ranges: [range], formatter })) break;
     times.push(performance.now() - started);
   }
   return {

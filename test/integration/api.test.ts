@@ -180,7 +180,7 @@ describe('HTTP API', () => {
       /on gateway truck-17/,
     ],
     ['a tail of nothing', '/v1/tail?gateway=nobody', 404, 'FLEETLOG_NOT_FOUND', /no gateway nobody/],
-    ['a parameter that is missing', '/v1/export?gateway=truck-17', 400, 'FLEETLOG_USAGE', /stream/],
+    ['a parameter that is missing', '/v1/export?stream=can0', 400, 'FLEETLOG_USAGE', /gateway/],
     [
       'a parameter that is unknown',
       '/v1/streams?gatway=truck-17',
@@ -194,7 +194,7 @@ describe('HTTP API', () => {
       exportPath.replace('=candump', '=lines'),
       400,
       'FLEETLOG_USAGE',
-      /candump or ndjson/,
+      /choose candump, ndjson, .* or /,
     ],
     [
       'a time that is none',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -146,10 +146,75 @@ describe('fleetlog', () => {
     assert.equal(status, 1);
     assert.match(
       stderr,
-      /^fleetlog: The connection to the cloud at http:\S+ broke before the answer was complete\. .* kept in \S+\.part\.\n$/,
+      /^fleetlog: The connection to the cloud at http:\S+ broke before the answer was complete\. .* kept in \S+\.part; run the same command again to go on\.\n$/,
     );
     assert.equal(existsSync(file), false);
     assert.ok(readFileSync(`${file}.part`).length > 1_000_000);
+  });
+
+  for (const format of ['candump', 'blf', 'asc']) {
+    it(`goes on where an export as ${format} broke off, to the same bytes`, async () => {
+      await using cloud = await serveCloud();
+      await using folder = await tempFolder('cli');
+      const file = join(folder.path, 'drive');
+      const batches = candumpBatches(recording(100_000), header, 1000);
+      await append(cloud.log, batches);
+      await cloud.index.caughtUp(AbortSignal.timeout(10_000));
+      const command = ['export', ...can, '--format', format, '--json', '--output'];
+      batches[80][batches[80].length - 10] ^= 1;
+      assert.equal((await run(cloud, ...command, file)).status, 1);
+      const { length } = readFileSync(`${file}.part`);
+      batches[80][batches[80].length - 10] ^= 1;
+      const rest = await run(cloud, ...command, file);
+      assert.equal(rest.status, 0, rest.stderr);
+      const { resumedAt } = JSON.parse(rest.stdout.toString()) as { resumedAt: number };
+      assert.equal(resumedAt, length);
+      await run(cloud, ...command, `${file}.whole`);
+      assert.ok(readFileSync(file).equals(readFileSync(`${file}.whole`)));
+      assert.deepEqual(readdirSync(folder.path).sort(), ['drive', 'drive.whole']);
+    });
+  }
+
+  it('begins anew where what was written is not what the log gives now', async () => {
+    await using cloud = await serveCloud();
+    await using folder = await tempFolder('cli');
+    const file = join(folder.path, 'drive.candump');
+    const text = recording(100_000);
+    const batches = candumpBatches(text, header, 1000);
+    const [late] = batches.splice(10, 1);
+    await append(cloud.log, batches);
+    await cloud.index.caughtUp(AbortSignal.timeout(10_000));
+    batches[70][batches[70].length - 10] ^= 1;
+    assert.equal((await run(cloud, 'export', ...can, '--output', file)).status, 1);
+    batches[70][batches[70].length - 10] ^= 1;
+    await append(cloud.log, [late]);
+    await cloud.index.caughtUp(AbortSignal.timeout(10_000));
+    const { status, stderr } = await run(cloud, 'export', ...can, '--output', file);
+    assert.equal(status, 0, stderr);
+    assert.match(stderr, /not what the log gives now .* begins anew/);
+    assert.ok(readFileSync(file).equals(text));
+  });
+
+  it('writes several streams as one, by time, where the format tells them apart', async () => {
+    await using cloud = await serveCloud();
+    const stream = (name: string, offset: number): Uint8Array => {
+      const text = [0, 1, 2].map((i) => `(100000000${2 * i}.00000${offset}) ${name} 100#0${i}\n`).join('');
+      return candumpBatches(Buffer.from(text), { ...header, stream: name })[0];
+    };
+    await append(cloud.log, [stream('can0', 0), stream('can1', 1), gapBatch(3, 4, 'buffer-full', header)]);
+    const both = ['export', '--gateway', gateway, '--stream', 'can1', 'can0'];
+    const candump = await run(cloud, ...both, '--format', 'candump');
+    assert.equal(candump.status, 0, candump.stderr);
+    const order = (text: Buffer): string[] => text.toString().match(/can[01](?=[ "])/g) ?? [];
+    const expected = ['can0', 'can1', 'can0', 'can1', 'can0', 'can1'];
+    assert.deepEqual(order(candump.stdout), expected);
+    const ndjson = await run(cloud, 'export', '--gateway', gateway, '--format', 'ndjson');
+    assert.match(ndjson.stdout.toString(), /^\{"gateway":"truck-17","stream":"can0","time":/);
+    assert.equal(ndjson.stdout.toString().split('\n').length, 7);
+    const csv = await run(cloud, ...both, '--format', 'csv');
+    assert.match(csv.stdout.toString(), /^gateway,stream,time,bus.*\ntruck-17,can0,2001/);
+    const lines = await run(cloud, ...both, '--format', 'lines');
+    assert.equal(lines.status, 2);
   });
 
   it('ends quietly with 0 where nobody reads its output any more', async () => {
@@ -243,7 +308,7 @@ describe('fleetlog', () => {
       2,
       /^fleetlog: "cloud" isn't the URL of a cloud; .*\n$/,
     ],
-    ['a missing option', ['export', '--gateway', gateway], 2, /--stream/],
+    ['a missing option', ['export', '--stream', 'can0'], 2, /--gateway/],
     ['an unknown command', ['steams'], 2, /unknown command 'steams'/],
     [
       'a cloud that is not there',

@@ -21,11 +21,13 @@ import { tempFolder } from '../support/temp-folder.js';
 
 /** A file of these frames, written run by run as an export does. */
 async function write(path: string, name: FormatName, frames: CanFrames): Promise<void> {
-  const formatter: Formatter = formats[name].create();
+  const formatter: Formatter = formats[name].create({ several: false });
   const file = await open(path, 'w');
   for (let from = 0; from < frames.count; from += 700) {
     const to = Math.min(frames.count, from + 700);
-    await file.write(formatter.format({ kind: 'can', columns: frames }, from, to));
+    await file.write(
+      formatter.format({ kind: 'can', columns: frames }, from, to, { gateway: 'a', stream: 'can0' }),
+    );
   }
   if (formatter.end) await file.write(formatter.end());
   const head = formatter.finalHead?.();

@@ -57,7 +57,12 @@ class Cloud implements AsyncDisposable {
 
   async export(times: TimesName, fromUs = -1e15, toUs = 4e15): Promise<Out[]> {
     const range = { gateway, stream: 'gps0', fromUs, toUs, times };
-    const parts = { index: this.index, log: this.log, range, formatter: formats.ndjson.create() };
+    const parts = {
+      index: this.index,
+      log: this.log,
+      ranges: [range],
+      formatter: formats.ndjson.create({ several: false }),
+    };
     let text = '';
     for await (const chunk of exportRecords(parts)) text += Buffer.from(chunk).toString();
     return text

@@ -17,11 +17,13 @@ const statusByClass: Record<ErrorClass, number> = {
   defect: 500,
 };
 
+const statusByCode: Partial<Record<ErrorCode, number>> = { FLEETLOG_NOT_FOUND: 404, FLEETLOG_CHANGED: 409 };
+
 /** Only what is meant for people goes out; a defect's own words stay in our log. */
 function errorAnswer(error: unknown): ErrorAnswer {
   if (error instanceof FleetlogError && error.class !== 'defect') {
     const { code, message } = error;
-    return { status: code === 'FLEETLOG_NOT_FOUND' ? 404 : statusByClass[error.class], code, message };
+    return { status: statusByCode[code] ?? statusByClass[error.class], code, message };
   }
   if (isClientError(error)) {
     return { status: error.statusCode, code: 'FLEETLOG_USAGE', message: sentence(error.message) };

@@ -32,8 +32,14 @@ export const StreamQuery = Type.Object(
 
 export const ExportQuery = Type.Object(
   {
-    gateway: Name('Gateway.'),
-    stream: Name('Stream.'),
+    gateway: Type.Array(Name('Gateway.'), { minItems: 1, maxItems: 256, description: 'One or more.' }),
+    stream: Type.Optional(
+      Type.Array(Name('Stream.'), {
+        minItems: 1,
+        maxItems: 256,
+        description: 'One or more, each on each gateway; all that the format takes where not given.',
+      }),
+    ),
     from: Type.Optional(Moment(`First event time, inclusive. ${times}`)),
     to: Type.Optional(Moment('Last event time, exclusive.')),
     format: Type.Optional(
@@ -43,6 +49,13 @@ export const ExportQuery = Type.Object(
       ),
     ),
     times: Type.Optional(Times()),
+    skip: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        description: 'Bytes of the answer that came before: it goes on behind them.',
+      }),
+    ),
+    skipCrc: Type.Optional(Type.Integer({ minimum: 0, maximum: 0xffff_ffff, description: 'Their CRC-32.' })),
   },
   { additionalProperties: false },
 );

@@ -13,11 +13,12 @@ import { catalogueRoutes } from './catalogue-routes.js';
 import { defaultLimits, type ApiContext, type ApiLimits } from './context.js';
 import { answer, handleErrors } from './errors.js';
 import { clockRoutes } from './clock-routes.js';
+import { exportRoutes } from './export-routes.js';
 import { listRoutes } from './list-routes.js';
-import { readRoutes } from './read-routes.js';
 import { signalRoutes } from './signal-routes.js';
 import { Slots } from './slots.js';
 import { stateRoutes } from './state-routes.js';
+import { tailRoutes } from './tail-routes.js';
 
 export interface ApiOptions extends ListenAddress {
   log: Log;
@@ -78,7 +79,8 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   });
   listRoutes(app, context);
   clockRoutes(app, context);
-  readRoutes(app, context);
+  exportRoutes(app, context);
+  tailRoutes(app, context);
   catalogueRoutes(app, context);
   signalRoutes(app, context);
   stateRoutes(app, context);

@@ -16,19 +16,20 @@ const LF = 0x0a;
  */
 export function* tailPieces(
   format: TailFormat,
-  { gateway, stream }: BatchHeader,
+  source: BatchHeader,
   records: Records,
 ): Generator<Uint8Array> {
   const { count } = records.columns;
+  const { gateway, stream } = source;
   const prefix = Buffer.from(`${gateway} ${stream} `);
   const candump = new CandumpFormatter();
-  const json = new NdjsonFormatter(format === 'ndjson' ? { gateway, stream } : {});
+  const json = new NdjsonFormatter(format === 'ndjson');
   for (let from = 0; from < count; from += recordsPerPiece) {
     const to = Math.min(count, from + recordsPerPiece);
-    if (format === 'ndjson') yield json.format(records, from, to);
+    if (format === 'ndjson') yield json.format(records, from, to, source);
     else if (records.kind === 'can') yield prefixed(candump.format(records.columns, from, to), prefix);
     else if (records.kind === 'lines') yield prefixedRecords(records.columns, from, to, prefix);
-    else yield prefixed(json.format(records, from, to), prefix);
+    else yield prefixed(json.format(records, from, to, source), prefix);
   }
 }
 

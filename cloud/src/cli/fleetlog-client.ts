@@ -11,6 +11,7 @@ export interface ApiStream {
   chunks: AsyncIterable<Uint8Array>;
   /** Batches that the cloud hadn't indexed yet, which the answer may lack. */
   indexLag: number;
+  headers: http.IncomingHttpHeaders;
   /** After the last chunk: what a file should begin with, instead of its first bytes. */
   finalHead: () => Uint8Array | undefined;
 }
@@ -73,7 +74,12 @@ export class ApiClient {
       const head = response.trailers['fleetlog-head'];
       return head === undefined ? undefined : Buffer.from(head, 'base64');
     };
-    return { chunks, indexLag: Number(response.headers['fleetlog-index-lag'] ?? 0), finalHead };
+    return {
+      chunks,
+      indexLag: Number(response.headers['fleetlog-index-lag'] ?? 0),
+      headers: response.headers,
+      finalHead,
+    };
   }
 
   private async answer(
@@ -152,6 +158,7 @@ function answerError(status: number, body: string): FleetlogError {
     // not our cloud, or something in between: the status says what there is to say
   }
   if (status === 404) return new FleetlogError('FLEETLOG_NOT_FOUND', message);
+  if (status === 409) return new FleetlogError('FLEETLOG_CHANGED', message);
   if (status >= 400 && status < 500) return new FleetlogError('FLEETLOG_USAGE', message);
   return new FleetlogError(status === 503 ? 'FLEETLOG_BUSY' : 'FLEETLOG_INTERRUPTED', message);
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { FleetlogError, isFleetlogError } from '@fleetlog/shared/errors';
 import type { Streams } from '../api/schemas.js';
 import { formats } from '../export/formats.js';
+import type { ApiStream, Query } from './fleetlog-client.js';
 import {
   contextOf,
   createSubcommand,
@@ -9,36 +10,45 @@ import {
   type CliContext,
   type CliStreams,
 } from './fleetlog-context.js';
-import { FileOutput, partOf, type Output } from './fleetlog-output.js';
+import { PartFile, partOf, type HeldPart } from './fleetlog-part.js';
 import { Progress } from './fleetlog-progress.js';
 import { bytes, moment } from './fleetlog-table.js';
 
 interface ExportOptions {
-  gateway: string;
-  stream: string;
+  gateway: string[];
+  stream?: string[];
   from?: string;
   to?: string;
   format?: string;
   output?: string;
   times?: string;
+  progress?: boolean;
+  restart?: boolean;
 }
 
 const silenceMsMax = 120_000;
+/** The cloud makes again what is held already before it sends the rest: so long for each byte of it, at most. */
+const skipMsPerByte = 1e-4;
 
 export function exportCommand(streams: CliStreams): Command {
   return createSubcommand(
     'export',
     'The records of a stream in event-time order, to stdout or a file.\n\n' +
-      'With --output the file is FILE.part until it is complete; where the export breaks off, FILE.part stays.\n' +
+      'ndjson and csv take any streams of any gateways; candump, asc, blf and trc several of one gateway, whose\n' +
+      'interfaces they tell apart by name or number; lines takes one.\n\n' +
+      'With --output the file is FILE.part until it is complete. Where the export breaks off, run the same command\n' +
+      'again: it goes on (with any format), or says that the records have changed meanwhile and begins anew.\n\n' +
       'Times: 2026-11-05T10:00:00.5Z (UTC where no zone is given), Unix seconds, -15m, now.',
     [
       'fleetlog export --gateway truck-17 --stream can0 --format candump --output drive.candump',
       'fleetlog export --gateway truck-17 --stream can0 --from -15m | canplayer vcan0=can0',
       'fleetlog export --gateway truck-17 --stream gps0 --from 2026-11-05T10:00Z --to 2026-11-05T11:00Z --format lines',
+      'fleetlog export --gateway truck-17 --stream can0 can1 --format blf --output drive.blf',
+      'fleetlog export --gateway truck-17 bus-4 --format ndjson --from -1m',
     ],
   )
-    .requiredOption('--gateway <id>', 'gateway')
-    .requiredOption('--stream <name>', 'stream')
+    .requiredOption('--gateway <id...>', 'gateway, or several')
+    .option('--stream <name...>', 'stream, or several (default: all that the format takes)')
     .option('--from <time>', 'first event time, inclusive')
     .option('--to <time>', 'last event time, exclusive')
     .option(
@@ -50,6 +60,8 @@ export function exportCommand(streams: CliStreams): Command {
       `${Object.keys(formats).join(', ')} (default: what fits the kind of the stream)`,
     )
     .option('--output <file>', 'write to a file')
+    .option('--restart', 'begin anew, also where FILE.part could be continued')
+    .option('--progress', 'tell how far it is, also where stderr is no terminal')
     .action(async (options: ExportOptions, command: Command) => {
       const context = contextOf(command, streams);
       if (context.json && options.output === undefined) {
@@ -62,14 +74,19 @@ export function exportCommand(streams: CliStreams): Command {
     });
 }
 
-async function runExport(context: CliContext, { output, ...query }: ExportOptions): Promise<void> {
-  const { api, json, out, stderr } = context;
-  const { chunks, indexLag, finalHead } = await api.stream('/v1/export', { ...query }, { silenceMsMax });
-  noteLag(context, indexLag);
-  const target: Output = output === undefined ? out : await FileOutput.create(output);
-  const progress = new Progress(stderr);
+async function runExport(context: CliContext, options: ExportOptions): Promise<void> {
+  const { json, out, stderr } = context;
+  const { output, progress: isAsked, restart = false, ...query } = options;
+  const part = output === undefined ? undefined : await PartFile.open(output, query, { restart });
+  const target = part ?? out;
+  const progress = new Progress(stderr, isAsked ?? stderr.isTTY);
+  let heldBytes = 0;
+  let answer: ApiStream;
   try {
-    for await (const chunk of chunks) {
+    const asked = await ask(context, query, part);
+    answer = asked.answer;
+    heldBytes = asked.heldBytes;
+    for await (const chunk of answer.chunks) {
       await target.write(chunk);
       progress.add(chunk.length);
     }
@@ -77,26 +94,72 @@ async function runExport(context: CliContext, { output, ...query }: ExportOption
     progress.end();
     await target.abandon();
     if (!isFleetlogError(error, 'FLEETLOG_INTERRUPTED')) throw error;
-    const kept = output === undefined ? '' : ` and are kept in ${partOf(output)}`;
-    throw new FleetlogError(error.code, `${error.message} ${bytes(progress.bytes)} came${kept}.`, {
-      cause: error,
-    });
+    const came = `${bytes(progress.bytes)} came`;
+    throw new FleetlogError(
+      error.code,
+      output === undefined
+        ? `${error.message} ${came}.`
+        : `${error.message} ${came} and are kept in ${partOf(output)}; run the same command again to go on.`,
+      { cause: error },
+    );
   }
-  await target.finish(finalHead());
+  await target.finish(answer.finalHead());
   progress.end();
-  if (progress.bytes === 0) stderr.write(`fleetlog: ${await emptyNote(context, query)}\n`);
+  const wholeBytes = heldBytes + progress.bytes;
+  if (wholeBytes === 0) stderr.write(`fleetlog: ${await emptyNote(context, query)}\n`);
   if (json) {
+    const { seconds } = progress;
     await out.write(
-      `${JSON.stringify({ file: output, bytes: progress.bytes, seconds: progress.seconds })}\n`,
+      `${JSON.stringify({ file: output, bytes: wholeBytes, resumedAt: heldBytes, seconds })}\n`,
     );
   }
 }
 
+/** Goes on where an earlier run broke off, if the cloud still gives the same. */
+async function ask(
+  context: CliContext,
+  query: Query,
+  part: PartFile | undefined,
+): Promise<{ answer: ApiStream; heldBytes: number }> {
+  const { api, stderr } = context;
+  if (part?.held) {
+    try {
+      const answer = await askRest(context, query, part.held);
+      return { answer, heldBytes: part.held.bytes };
+    } catch (error) {
+      if (!isFleetlogError(error, 'FLEETLOG_CHANGED')) throw error;
+      stderr.write(`fleetlog: ${error.message.replace('export anew', 'begins anew')}\n`);
+    }
+  }
+  const answer = await api.stream('/v1/export', query, { silenceMsMax });
+  noteLag(context, answer.indexLag);
+  const { 'fleetlog-from': from, 'fleetlog-to': to } = answer.headers;
+  await part?.begin({ from: String(from), to: String(to) });
+  return { answer, heldBytes: 0 };
+}
+
+async function askRest(context: CliContext, query: Query, held: HeldPart): Promise<ApiStream> {
+  const { from, to, bytes: heldBytes, crc } = held;
+  const rest = { ...query, from, to, skip: String(heldBytes), skipCrc: String(crc) };
+  const answer = await context.api.stream('/v1/export', rest, {
+    silenceMsMax: silenceMsMax + skipMsPerByte * heldBytes,
+  });
+  context.stderr.write(`fleetlog: goes on behind the ${bytes(heldBytes)} that were written before.\n`);
+  return answer;
+}
+
 async function emptyNote({ api }: CliContext, { gateway, stream }: ExportOptions): Promise<string> {
-  const { body } = await api.json<Streams>('/v1/streams', { gateway, stream });
-  const [found] = body.streams;
+  const { body } = await api.json<Streams>('/v1/streams', {
+    ...(gateway.length === 1 && { gateway: gateway[0] }),
+    ...(stream?.length === 1 && { stream: stream[0] }),
+  });
+  const chosen = body.streams.filter((one) => gateway.includes(one.gateway));
+  const [found] = chosen;
+  const name = `${gateway.join(', ')} ${stream?.join(', ') ?? ''}`.trim();
+  if (chosen.length > 1)
+    return `no records of ${name} in this range; "fleetlog streams" tells what there is.`;
   const holds = found?.firstTime
     ? `it holds ${moment(found.firstTime)} to ${moment(found.lastTime)}`
     : 'it is empty';
-  return `no records of ${gateway} ${stream} in this range; ${holds}.`;
+  return `no records of ${name} in this range; ${holds}.`;
 }

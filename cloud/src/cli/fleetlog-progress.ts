@@ -1,17 +1,19 @@
 import { bytes } from './fleetlog-table.js';
 
-const quietMs = 2000;
 const terminalEveryMs = 200;
 const logEveryMs = 10_000;
 
-/** How far a transfer is, on stderr: at once on a terminal, else where it takes a while. */
+/** How far a transfer is, on stderr: on a terminal, or where it is asked for. */
 export class Progress {
   bytes = 0;
   private readonly startedMs = performance.now();
   private shownMs = -Infinity;
   private isShown = false;
 
-  constructor(private readonly stderr: NodeJS.WriteStream) {}
+  constructor(
+    private readonly stderr: NodeJS.WriteStream,
+    private readonly isWanted: boolean,
+  ) {}
 
   get seconds(): number {
     return (performance.now() - this.startedMs) / 1000;
@@ -19,9 +21,9 @@ export class Progress {
 
   add(length: number): void {
     this.bytes += length;
+    if (!this.isWanted) return;
     const nowMs = performance.now();
     if (nowMs - this.shownMs < (this.stderr.isTTY ? terminalEveryMs : logEveryMs)) return;
-    if (!this.stderr.isTTY && nowMs - this.startedMs < quietMs) return;
     this.shownMs = nowMs;
     this.show();
   }

@@ -17,12 +17,13 @@ import { csvText } from './csv-text.js';
 import type { Formatter } from './formatter.js';
 import { dataText, hex } from './frame-text.js';
 import { IsoWriter } from './iso-time.js';
+import type { StreamRef } from './merge-streams.js';
 import type { Records } from './records.js';
 
 const frameColumns = 'time,bus,id,extended,type,brs,esi,direction,dlc,data';
 
 /**
- * RFC 4180 with LF and a head line. Times are ISO 8601 in UTC with µs.
+ * RFC 4180 with LF and a head line. Times are ISO 8601 in UTC with µs. With `told`, `gateway` and `stream` come first.
  *
  * - can: `time,bus,id,extended,type,brs,esi,direction,dlc,data`; `id` and `data` in hex, `extended`, `brs`, `esi` 0 or
  *   1, `type` data, remote, fd or error, `direction` rx, tx or empty, `dlc` as on the bus but for fd, where it is the
@@ -33,28 +34,37 @@ export class CsvFormatter implements Formatter {
   readonly kinds = ['can', 'samples'] as const;
   private readonly times = new IsoWriter();
   private head: string | undefined;
+  private source: StreamRef | undefined;
+  private origin = '';
 
-  format(records: Records, from: number, to: number): Uint8Array {
+  constructor(private readonly told: boolean) {}
+
+  format(records: Records, from: number, to: number, source: StreamRef): Uint8Array {
     if (records.kind !== 'can' && records.kind !== 'samples') return new Uint8Array(0);
     const { baseTimeUs, timeOffsetUs } = records.columns;
+    if (this.told && source !== this.source) {
+      this.source = source;
+      this.origin = `${source.gateway},${source.stream},`;
+    }
     let text = this.headFor(records);
     for (let i = from; i < to; i++) {
       const time = this.times.text(baseTimeUs + timeOffsetUs[i]);
-      text += `${time},${records.kind === 'can' ? frameText(records.columns, i) : sampleText(records.columns, i)}\n`;
+      text += `${this.origin}${time},${records.kind === 'can' ? frameText(records.columns, i) : sampleText(records.columns, i)}\n`;
     }
     return Buffer.from(text);
   }
 
   private headFor(records: Records): string {
-    const head =
+    const columns =
       records.kind === 'samples'
         ? `time,${records.columns.channels.map(({ name }) => csvText(name)).join(',')}\n`
         : `${frameColumns}\n`;
+    const head = this.told ? `gateway,stream,${columns}` : columns;
     if (this.head === head) return '';
     if (this.head === undefined) return (this.head = head);
     throw new FleetlogError(
       'FLEETLOG_USAGE',
-      'The channels of the stream change in this range, which csv has no place for; choose ndjson or a shorter range.',
+      'The columns change in this range (other channels, or another kind), which csv has no place for; choose ndjson or a shorter range.',
     );
   }
 }

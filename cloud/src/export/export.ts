@@ -2,23 +2,42 @@ import type { BatchRange, Index } from '../index/index.js';
 import type { Log } from '../log/log.js';
 import { ChunkBuffer } from './chunks.js';
 import type { Formatter } from './formatter.js';
-import type { MergeMemory } from './merge-memory.js';
+import { MergeMemory } from './merge-memory.js';
 import { mergeRecords } from './merge.js';
+import { mergeStreams } from './merge-streams.js';
 
 export interface ExportOptions {
   index: Pick<Index, 'batches'>;
   log: Log;
-  range: BatchRange;
+  /** Streams of which the formatter can write several, or one. */
+  ranges: readonly BatchRange[];
   formatter: Formatter;
   memory?: MergeMemory;
 }
 
-/** What `mergeRecords` gives, written in a format. Yields chunks that belong to the caller. Errors: those of it. */
+/** Decoded batches of all streams of one export; each holds at least what it needs at the moment. */
+const memoryBytesMax = 64 * 1024 * 1024;
+
+/**
+ * What `mergeRecords` gives of each stream, as one, written in a format. Yields chunks that belong to the caller.
+ * Errors: those of it.
+ */
 export async function* exportRecords(options: ExportOptions): AsyncGenerator<Uint8Array> {
-  const { formatter, ...merge } = options;
+  const { formatter, ranges, index, log } = options;
+  const { kinds } = formatter;
+  const sources = ranges.map((range) => ({
+    source: { gateway: range.gateway, stream: range.stream },
+    runs: mergeRecords({
+      index,
+      log,
+      range,
+      kinds,
+      memory: options.memory ?? new MergeMemory(memoryBytesMax / ranges.length),
+    }),
+  }));
   const out = new ChunkBuffer();
-  for await (const { records, from, to } of mergeRecords({ ...merge, kinds: formatter.kinds })) {
-    yield* out.add(formatter.format(records, from, to));
+  for await (const { source, records, from, to } of mergeStreams(sources)) {
+    yield* out.add(formatter.format(records, from, to, source));
   }
   if (formatter.end) yield* out.add(formatter.end());
   yield* out.take();

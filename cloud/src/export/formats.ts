@@ -11,22 +11,33 @@ import { TrcFormatter } from './trc.js';
 interface Format {
   contentType: string;
   kinds: readonly StreamKind[];
-  create(): Formatter;
+  /** Streams in one export: one, several of a gateway (told apart by the names of their interfaces), or any. */
+  streams: 'one' | 'of-gateway' | 'any';
+  create(options: { several: boolean }): Formatter;
 }
+
+const text = 'text/plain; charset=utf-8';
+const binary = 'application/octet-stream';
 
 /** All formats, by the name that people give. */
 export const formats = {
-  candump: { contentType: 'text/plain; charset=utf-8', kinds: ['can'], create: () => candump() },
-  lines: { contentType: 'application/octet-stream', kinds: ['lines'], create: () => lines },
-  ndjson: { contentType: 'application/x-ndjson', kinds: streamKinds, create: () => new NdjsonFormatter() },
+  candump: { contentType: text, kinds: ['can'], streams: 'of-gateway', create: () => candump() },
+  lines: { contentType: binary, kinds: ['lines'], streams: 'one', create: () => lines },
+  ndjson: {
+    contentType: 'application/x-ndjson',
+    kinds: streamKinds,
+    streams: 'any',
+    create: ({ several }) => new NdjsonFormatter(several),
+  },
   csv: {
     contentType: 'text/csv; charset=utf-8',
     kinds: ['can', 'samples'],
-    create: () => new CsvFormatter(),
+    streams: 'any',
+    create: ({ several }) => new CsvFormatter(several),
   },
-  asc: { contentType: 'text/plain; charset=utf-8', kinds: ['can'], create: () => new AscFormatter() },
-  trc: { contentType: 'text/plain; charset=utf-8', kinds: ['can'], create: () => new TrcFormatter() },
-  blf: { contentType: 'application/octet-stream', kinds: ['can'], create: () => new BlfFormatter() },
+  asc: { contentType: text, kinds: ['can'], streams: 'of-gateway', create: () => new AscFormatter() },
+  trc: { contentType: text, kinds: ['can'], streams: 'of-gateway', create: () => new TrcFormatter() },
+  blf: { contentType: binary, kinds: ['can'], streams: 'of-gateway', create: () => new BlfFormatter() },
 } as const satisfies Record<string, Format>;
 
 export type FormatName = keyof typeof formats;

@@ -22,6 +22,7 @@ import {
 import type { Formatter } from './formatter.js';
 import { dataText, hex } from './frame-text.js';
 import { IsoWriter } from './iso-time.js';
+import type { StreamRef } from './merge-streams.js';
 import type { Records } from './records.js';
 
 /**
@@ -39,16 +40,19 @@ import type { Records } from './records.js';
  */
 export class NdjsonFormatter implements Formatter {
   readonly kinds = streamKinds;
-  private readonly head: string;
   private readonly times = new IsoWriter();
+  private source: StreamRef | undefined;
+  private head = '{"time":"';
 
-  /** `fields` come first in each object. */
-  constructor(fields: Record<string, string> = {}) {
-    const text = JSON.stringify(fields).slice(1, -1);
-    this.head = text ? `{${text},"time":"` : '{"time":"';
-  }
+  /** With `told`, each object has `gateway` and `stream` first. */
+  constructor(private readonly told: boolean) {}
 
-  format(records: Records, from: number, to: number): Uint8Array {
+  format(records: Records, from: number, to: number, source: StreamRef): Uint8Array {
+    if (this.told && source !== this.source) {
+      this.source = source;
+      const { gateway, stream } = source;
+      this.head = `${JSON.stringify({ gateway, stream }).slice(0, -1)},"time":"`;
+    }
     const { baseTimeUs, timeOffsetUs } = records.columns;
     const mark = records.doubt ? `,"clock":"${records.doubt}"` : '';
     let text = '';

@@ -13,6 +13,7 @@ const table = {
   FLEETLOG_USAGE: { class: 'usage', retryable: false },
   FLEETLOG_CONFIG: { class: 'usage', retryable: false },
   FLEETLOG_DATABASE: { class: 'usage', retryable: false },
+  FLEETLOG_CHANGED: { class: 'usage', retryable: false },
   FLEETLOG_NOT_FOUND: { class: 'usage', retryable: false },
   FLEETLOG_BATCH_MALFORMED: { class: 'data', retryable: false },
   FLEETLOG_BATCH_CHECKSUM: { class: 'data', retryable: false },
