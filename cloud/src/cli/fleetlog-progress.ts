@@ -12,7 +12,7 @@ export class Progress {
 
   constructor(
     private readonly stderr: NodeJS.WriteStream,
-    private readonly isWanted: boolean,
+    private readonly isWanted = stderr.isTTY,
   ) {}
 
   get seconds(): number {
