@@ -21,7 +21,8 @@ describe('configuration of a stream', () => {
   it('takes what the command line reference shows', () => {
     assert.equal(sourceOf(file).kind, 'can');
     assert.equal(sourceOf(file).finite, true);
-    for (const pace of ['max', 'original', 0.5, 10]) sourceOf({ ...file, pace, times: 'now', strict: true });
+    for (const pace of ['max', 'original', 'clock', 0.5, 10])
+      sourceOf({ ...file, pace, times: 'now', strict: true });
     assert.equal(sourceOf({ ...file, format: 'lines' }).kind, 'lines');
     assert.equal(sourceOf(command).finite, false);
     sourceOf({ ...command, command: ['candump', '-L', 'can0'], origin: 'simulated' });
@@ -40,8 +41,12 @@ describe('configuration of a stream', () => {
     ],
     [{ ...file, format: 'asc' }, 'test: "format" must be a candump, lines or packets.'],
     [{ ...file, repeat: true }, 'test: unknown key "repeat".'],
-    [{ ...file, pace: 0 }, 'test: "pace" must be a factor above 0, or max, or original.'],
-    [{ ...file, pace: 'fast' }, 'test: "pace" must be a factor above 0, or max, or original.'],
+    [{ ...file, pace: 0 }, 'test: "pace" must be a factor above 0, or max, or original, or clock.'],
+    [{ ...file, pace: 'fast' }, 'test: "pace" must be a factor above 0, or max, or original, or clock.'],
+    [
+      { ...file, origin: 'live' },
+      'A recording isn\'t live; remove "streams.stream0.origin" or make it simulated.',
+    ],
     [{ ...file, times: 'later' }, 'test: "times" must be a original or now.'],
     [{ ...file, path: undefined }, 'Missing key "streams.stream0.path": "source: file" needs it.'],
     [

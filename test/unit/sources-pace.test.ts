@@ -47,6 +47,19 @@ describe('pace of a recording', () => {
     assert.deepEqual(clock.sleepsMs, []);
   });
 
+  it('is that of the clock with "clock": what is past at once, also at the next start, the rest when it is due', async () => {
+    const clock = new FakeClock();
+    const nowUs = clock.nowUs();
+    const text = [-5, -3, 1, 2].map((second) => line(nowUs + second * 1e6)).join('');
+    const { sink, seconds } = await run(text, { pace: 'clock' }, clock);
+    assert.equal(sink.text(), text);
+    assert.ok(Math.abs(seconds - 2) < 0.1, `took ${seconds} s`);
+    const more = line(nowUs + 2.5e6) + line(clock.nowUs() + 1e6);
+    const resumed = await run(text + more, { pace: 'clock' }, clock, sink);
+    assert.equal(sink.text(), text + more);
+    assert.ok(Math.abs(resumed.seconds - 1) < 0.1, `took ${resumed.seconds} s`);
+  });
+
   it('costs at most 50 wake-ups a second however many frames there are', async () => {
     const { clock } = await run(busy(4), { pace: 'original' });
     assert.ok(clock.sleepsMs.length <= 4 * 50, `${clock.sleepsMs.length} sleeps in 4 s`);

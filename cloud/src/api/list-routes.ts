@@ -127,11 +127,12 @@ async function gatewayRows({ index, fleet }: ApiContext): Promise<GatewayRow[]> 
 }
 
 function streamRow(summary: StreamSummary, times: ListedTimes, pending: number, nowUs: number): StreamRow {
-  const { gateway, stream, kind, batches, records, bytes, lastReceiveTimeUs } = summary;
+  const { gateway, stream, kind, origin, batches, records, bytes, lastReceiveTimeUs } = summary;
   return {
     gateway,
     stream,
     kind,
+    ...(origin && { origin }),
     ...times,
     batches,
     records,

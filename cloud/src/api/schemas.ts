@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox';
-import { clockStates } from '@fleetlog/shared/batch';
+import { clockStates, origins } from '@fleetlog/shared/batch';
 import { formats } from '../export/formats.js';
 import { timesNames } from '../time/correction.js';
 import { tailFormats } from './tail-format.js';
@@ -104,6 +104,9 @@ export const StreamsBody = Type.Object({
       gateway: Type.String(),
       stream: Type.String(),
       kind: Type.String(),
+      origin: Type.Optional(
+        choice([...origins, 'mixed'], 'Where the records come from: what was simulated says so.'),
+      ),
       firstTime: Type.Optional(Time),
       lastTime: Type.Optional(Time),
       clock: Type.Optional(

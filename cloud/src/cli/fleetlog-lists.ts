@@ -7,6 +7,8 @@ import { ago, bytes, count, moment, span, table } from './fleetlog-table.js';
 type StreamRow = Streams['streams'][number];
 /** Nothing vouches for the times of some of the records. */
 const isDoubtful = (clock: string | undefined): boolean => clock !== undefined && clock !== 'synced';
+/** Nobody drove this, or not all of it. */
+const isMade = (origin: string | undefined): boolean => origin === 'simulated' || origin === 'mixed';
 
 type Filter = { gateway?: string; stream?: string };
 
@@ -58,6 +60,9 @@ export function streamsCommand(streams: CliStreams): Command {
               { title: 'last record', text: ({ lastTime }) => moment(lastTime) },
               ...(body.streams.some(({ clock }) => isDoubtful(clock))
                 ? [{ title: 'clock', text: ({ clock }: StreamRow) => (isDoubtful(clock) ? clock! : '') }]
+                : []),
+              ...(body.streams.some(({ origin }) => isMade(origin))
+                ? [{ title: 'origin', text: ({ origin }: StreamRow) => (isMade(origin) ? origin! : '') }]
                 : []),
               { title: 'batches', text: ({ batches }) => count(batches), right: true },
               { title: 'records', text: ({ records }) => count(records), right: true },

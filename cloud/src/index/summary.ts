@@ -23,6 +23,8 @@ export function summarize(summary: StreamSummary, header: BatchHeader, entry: Lo
   summary.kind = header.kind;
   summary.lastReceiveTimeUs = Math.max(summary.lastReceiveTimeUs, entry.receiveTimeUs);
   if (header.codec === 'gap-1') return;
+  if (summary.batches === 0) summary.origin = header.origin;
+  else if (summary.origin !== undefined && summary.origin !== header.origin) summary.origin = 'mixed';
   summary.batches++;
   summary.records += header.recordCount;
   summary.bytes += entry.bytes.length;

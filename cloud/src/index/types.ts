@@ -49,6 +49,8 @@ export interface StreamSummary {
   stream: string;
   /** Of the batch that came last. */
   kind: StreamKind;
+  /** Of all batches; undefined in the index of an older version. */
+  origin?: Origin | 'mixed';
   /** Original event times; undefined where nothing but gap records came yet. */
   firstTimeUs: number | undefined;
   lastTimeUs: number | undefined;

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { createCommand, describeCommand, stopSignal } from '@fleetlog/shared/cli';
 import { systemClock } from '@fleetlog/shared/util';
+import { addFleetCommands } from './fleet.js';
 import { recordDrive } from './record.js';
 import { speakSlcan } from './slcan.js';
 import { streamVehicle } from './stream.js';
@@ -108,5 +109,6 @@ export function simCommand(): Command {
     .action((options: { seed: number; rate: number }) =>
       speakSlcan(options, process.stdin, process.stdout, systemClock, stopSignal()),
     );
+  addFleetCommands(sim);
   return sim;
 }

@@ -5,7 +5,7 @@ import { AnswerIsNo } from '@fleetlog/shared/cli';
 import type { Clock } from '@fleetlog/shared/util';
 import { askCloud, type CloudFacts } from './cloud-facts.js';
 import { planRecordings, planVehicles, type PlannedGateway } from './fleet-plan.js';
-import { announcement, failureOf, Processes, type RunningProcess } from './processes.js';
+import { announcement, failureOf, Processes, type RunningProcess } from '../processes/processes.js';
 import { Rates, type GatewayRow } from './rates.js';
 import { describeRow, Screen } from './screen.js';
 

@@ -6,7 +6,7 @@ import { choice } from './choice.js';
 import { PacketConfig } from './serial/packet-config.js';
 import { bitrates } from './slcan/slcan-line.js';
 
-const paceUnit = 'factor above 0, or max, or original';
+const paceUnit = 'factor above 0, or max, or original, or clock';
 
 /**
  * One stream of a gateway. The schema is flat, so that a wrong key gets one clear complaint; which keys belong to
@@ -30,9 +30,14 @@ export const StreamConfig = Type.Object(
         [
           Type.Literal('max', { unit: paceUnit }),
           Type.Literal('original', { unit: paceUnit }),
+          Type.Literal('clock', { unit: paceUnit }),
           Type.Number({ exclusiveMinimum: 0, unit: paceUnit }),
         ],
-        { unit: paceUnit, description: 'file: how fast it is fed; default max' },
+        {
+          unit: paceUnit,
+          description:
+            'file: how fast it is fed; clock: each record when the clock shows its time; default max',
+        },
       ),
     ),
     times: Type.Optional(
@@ -50,7 +55,10 @@ export const StreamConfig = Type.Object(
       }),
     ),
     origin: Type.Optional(
-      choice(['live', 'simulated'], 'command, serial: what the records are marked as; default live'),
+      choice(
+        ['live', 'simulated'],
+        'what the records are marked as; default live, of files recording (not live)',
+      ),
     ),
     baud: Type.Optional(
       Type.Integer({
@@ -140,7 +148,7 @@ type Format = NonNullable<StreamConfig['format']>;
 
 /** Of each source: the keys that it needs, those that it may have, and its formats, of which one is needed if there are any. */
 const sources: Record<StreamConfig['source'], { needs: Key[]; takes: Key[]; formats: Format[] }> = {
-  file: { needs: ['path'], takes: ['pace', 'times', 'strict'], formats: ['candump', 'lines'] },
+  file: { needs: ['path'], takes: ['pace', 'times', 'strict', 'origin'], formats: ['candump', 'lines'] },
   command: { needs: ['command'], takes: ['origin', 'clock'], formats: ['candump', 'lines'] },
   serial: {
     needs: ['path'],
@@ -181,6 +189,9 @@ export function checkStreamKeys(stream: string, config: StreamConfig): void {
     throw refused(
       `"source: ${source}" has no "format: ${format}"; "streams.${stream}.format" must be ${formats.join(' or ')}`,
     );
+  }
+  if (source === 'file' && config.origin === 'live') {
+    throw refused(`A recording isn't live; remove "streams.${stream}.origin" or make it simulated`);
   }
   if (config.clock && format !== undefined && format !== 'lines') {
     throw refused(`Only NMEA lines tell the time; remove "streams.${stream}.clock"`);

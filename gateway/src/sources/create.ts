@@ -73,10 +73,12 @@ export function createSource(
     paceFactor: paceFactor(config.pace ?? 'max'),
     times: config.times ?? 'original',
     strict: config.strict ?? false,
+    byClock: config.pace === 'clock',
+    origin: config.origin ?? 'recording',
   });
 }
 
-function paceFactor(pace: 'max' | 'original' | number): number {
+function paceFactor(pace: NonNullable<StreamConfig['pace']>): number {
   if (pace === 'max') return Infinity;
-  return pace === 'original' ? 1 : pace;
+  return typeof pace === 'number' ? pace : 1;
 }

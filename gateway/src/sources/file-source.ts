@@ -1,5 +1,5 @@
 import { open, type FileHandle } from 'node:fs/promises';
-import type { StreamKind } from '@fleetlog/shared/batch';
+import type { Origin, StreamKind } from '@fleetlog/shared/batch';
 import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
 import type { Clock } from '@fleetlog/shared/util';
@@ -26,6 +26,9 @@ export interface FileSourceOptions {
   path: string;
   /** 1 is the recording's own pace, Infinity as fast as the sink takes it. */
   paceFactor: number;
+  /** Each record when the wall clock shows its time, those of the past at once; `paceFactor` is 1. */
+  byClock: boolean;
+  origin: Origin;
   /** `now`: all times are shifted so that the first record is now. */
   times: 'original' | 'now';
   /** Stop at the first malformed line. */
@@ -106,13 +109,13 @@ class FileRun {
     resume: FilePosition | undefined,
     sink: BatchSink,
   ) {
-    const { stream, limits, clock, logger, path, paceFactor, times } = options;
+    const { stream, limits, clock, logger, path, paceFactor, times, origin } = options;
     const feed = options.createFeed();
     this.feed = feed;
     this.window = new LineWindow(feed.lineBytesMax, CHUNK_BYTES, resume?.offset);
     this.batcher = new Batcher({
       stream,
-      origin: 'recording',
+      origin,
       limits,
       sink,
       clock,
@@ -141,7 +144,7 @@ class FileRun {
         feed.dueUs = this.started ? this.pacer.dueUs() : -Infinity;
         const stop = this.take();
         if (stop === 'seal') await this.seal();
-        else if (stop === 'rewound') this.pacer.start(feed.lastTimeUs);
+        else if (stop === 'rewound') this.rewound();
         else if (stop === 'malformed') await this.malformed();
         else if (stop === 'later') await this.later(signal);
         else if (this.readToEnd && !this.window.unfinished) break;
@@ -187,10 +190,11 @@ class FileRun {
   /** The next record isn't due yet; the very first one sets what is due when. */
   private async later(signal: AbortSignal): Promise<void> {
     const { feed, batcher, pacer } = this;
-    const { clock } = this.options;
+    const { clock, byClock } = this.options;
     if (!this.started) {
       if (!this.shiftKnown) feed.shiftUs = Math.round(clock.nowUs() - feed.nextTimeUs);
-      pacer.start(this.shiftKnown ? feed.nextTimeUs : feed.nextTimeUs + feed.shiftUs);
+      if (byClock) pacer.start(clock.nowUs());
+      else pacer.start(this.shiftKnown ? feed.nextTimeUs : feed.nextTimeUs + feed.shiftUs);
       this.shiftKnown = true;
       this.started = true;
       return;
@@ -203,6 +207,10 @@ class FileRun {
     } catch (error) {
       if (!signal.aborted) throw error;
     }
+  }
+
+  private rewound(): void {
+    if (!this.options.byClock) this.pacer.start(this.feed.lastTimeUs);
   }
 
   private async malformed(): Promise<void> {

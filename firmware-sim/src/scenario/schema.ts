@@ -1,0 +1,65 @@
+import { Type, type Static } from 'typebox';
+import { Duration } from '@fleetlog/shared/config';
+import { kindNames } from '../vehicle/kinds.js';
+
+const closed = { additionalProperties: false };
+
+/** One of a few words; a pattern gives a clearer complaint than a union of literals. */
+const words = (names: readonly string[], description: string) =>
+  Type.String({ pattern: `^(${names.join('|')})$`, unit: `kind: ${names.join(', ')}`, description });
+
+const VehicleSchema = Type.Object(
+  {
+    kind: words(kindNames, 'What it is'),
+    count: Type.Integer({ minimum: 1, maximum: 1000, default: 1, description: 'How many of them' }),
+    fixRate: Type.Integer({
+      minimum: 1,
+      maximum: 10,
+      default: 1,
+      description: 'GPS fixes a second',
+    }),
+  },
+  closed,
+);
+
+/** A scenario file: everything that a run needs beside the clock. `scenarios/README.md` explains it. */
+export const ScenarioSchema = Type.Object(
+  {
+    name: Type.String({
+      pattern: '^[a-z0-9][a-z0-9-]{0,39}$',
+      unit: 'name of a–z, 0–9 and -, at most 40 characters',
+      description: 'Also names the folder of a run',
+    }),
+    seed: Type.Integer({
+      minimum: 0,
+      maximum: Number.MAX_SAFE_INTEGER,
+      default: 1,
+      description: 'Another seed, other vehicles and drives',
+    }),
+    duration: Duration('How long the vehicles drive'),
+    start: Type.Optional(
+      Type.String({
+        pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$',
+        unit: 'time such as 2026-03-01T08:00:00Z',
+        description: 'When the drive begins where time is virtual; default 2026-01-01T08:00:00Z',
+      }),
+    ),
+    speed: Type.Union(
+      [
+        Type.Literal('max', { unit: 'factor above 0, or max' }),
+        Type.Number({ exclusiveMinimum: 0, unit: 'factor above 0, or max' }),
+      ],
+      {
+        default: 1,
+        unit: 'factor above 0, or max',
+        description: '1: real time; a factor; max: virtual time, as fast as the machine can',
+      },
+    ),
+    vehicles: Type.Record(Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,39}$' }), VehicleSchema, {
+      minProperties: 1,
+      description: 'By name; with a count above 1 the gateways are called NAME-1, NAME-2 …',
+    }),
+  },
+  closed,
+);
+export type Scenario = Static<typeof ScenarioSchema>;

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { bins, run } from '../support/chaos/process.js';
+import { CloudProcess } from '../support/cloud-process.js';
+import { tempFolder } from '../support/temp-folder.js';
+
+interface Verdict {
+  ledgerHash: string;
+  isFlawless: boolean;
+  streams: { gateway: string; sent: number; logged: number; lost: number; ageMs?: { max: number } }[];
+}
+
+const scenario = (more = ''): string =>
+  `name: test\nduration: 4s\n${more}vehicles:\n  car: { kind: generic, count: 2 }\n`;
+
+describe('fleetlog-sim run and verify', function () {
+  this.timeout(120_000);
+
+  it('find every record of a fleet in the log, over and over, and miss those that another fleet would have sent', async () => {
+    await using folder = await tempFolder('sim-run');
+    const path = join(folder.path, 'scenario.yaml');
+    await writeFile(path, scenario('speed: max\n'));
+    const data = join(folder.path, 'run');
+    const first = await run(bins.sim, ['run', path, '--data', data, '--json']);
+    assert.equal(first.status, 0, first.stderr);
+    const verdict = JSON.parse(first.stdout.toString()) as Verdict;
+    assert.equal(verdict.isFlawless, true);
+    assert.equal(verdict.streams.length, 4);
+    for (const { sent, logged } of verdict.streams) assert.ok(sent > 0 && sent === logged);
+
+    const again = await run(bins.sim, ['run', path, '--data', data]);
+    assert.equal(again.status, 2);
+    assert.match(again.stderr, /isn't empty/);
+
+    await using cloud = await CloudProcess.serve(join(data, 'cloud'));
+    const ledger = join(data, 'ledger.json');
+    const verified = await run(bins.sim, ['verify', ledger, '--url', cloud.httpUrl]);
+    assert.equal(verified.status, 0, verified.stderr);
+    assert.match(verified.stdout.toString(), /Nothing was lost, duplicated, altered or reordered/);
+    assert.match(verified.stdout.toString(), new RegExp(verdict.ledgerHash));
+    const streams = await run(bins.fleetlog, ['streams', '--url', cloud.httpUrl]);
+    assert.equal(
+      streams.stdout.toString().match(/ simulated /g)?.length,
+      4,
+      'marked wherever they are listed',
+    );
+
+    const mqtt = `mqtt://127.0.0.1:${cloud.mqttPort}`;
+    const twice = await run(bins.sim, [
+      'run',
+      path,
+      '--url',
+      cloud.httpUrl,
+      '--mqtt',
+      mqtt,
+      '--data',
+      `${data}-2`,
+    ]);
+    assert.equal(twice.status, 2);
+    assert.match(twice.stderr, /already has records of car-1/);
+
+    await writeFile(path, scenario('speed: max\nseed: 2\n'));
+    const other = await run(bins.sim, ['run', path, '--data', `${data}-3`, '--json']);
+    assert.equal(other.status, 0, other.stderr);
+    assert.notEqual((JSON.parse(other.stdout.toString()) as Verdict).ledgerHash, verdict.ledgerHash);
+    const foreign = await run(bins.sim, ['verify', join(`${data}-3`, 'ledger.json'), '--url', cloud.httpUrl]);
+    assert.equal(foreign.status, 3, foreign.stderr);
+    assert.match(foreign.stdout.toString(), /without a reason, in 4 streams/);
+  });
+
+  it('in real time know how old the records were when somebody saw them', async () => {
+    await using folder = await tempFolder('sim-run');
+    const path = join(folder.path, 'scenario.yaml');
+    await writeFile(path, scenario());
+    const done = await run(bins.sim, ['run', path, '--data', join(folder.path, 'run'), '--json']);
+    assert.equal(done.status, 0, done.stderr);
+    const verdict = JSON.parse(done.stdout.toString()) as Verdict;
+    for (const { ageMs } of verdict.streams) assert.ok(ageMs!.max > 0);
+    const ledger = await readFile(join(folder.path, 'run', 'ledger.json'), 'utf8');
+    assert.ok(ledger.length < 3000, 'a ledger is no copy');
+  });
+
+  it('refuse a scenario with the path of the key, and a ledger that is none', async () => {
+    await using folder = await tempFolder('sim-run');
+    const path = join(folder.path, 'scenario.yaml');
+    await writeFile(path, scenario('speeed: 1\n'));
+    const done = await run(bins.sim, ['run', path]);
+    assert.equal(done.status, 2);
+    assert.match(done.stderr, /^fleetlog-sim: .*unknown key "speeed"\.\n$/);
+    assert.equal((await run(bins.sim, ['verify', path])).status, 2);
+    const nobody = await run(bins.sim, ['run', path.replace('scenario', 'none')]);
+    assert.match(nobody.stderr, /doesn't exist/);
+  });
+});

@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict';
+import { globSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isFleetlogError } from '@fleetlog/shared/errors';
+import { Histogram } from '#sim/fleet/histogram.js';
+import { ledgerHash, readLedger, writeLedger, type Ledger } from '#sim/ledger/ledger.js';
+import { candumpMinutes, nmeaMinutes } from '#sim/ledger/minutes.js';
+import { recordStream, speechOf } from '#sim/ledger/record.js';
+import { loadScenario } from '#sim/scenario/load.js';
+import { streamsOf } from '#sim/vehicle/kinds.js';
+import { randomOf } from '../support/generate-frames.js';
+import { tempFolder } from '../support/temp-folder.js';
+
+const PINNED = '3f4ac1d61bcde3e65daf21adc449fbb5';
+const good = 'name: town\nduration: 10s\nvehicles:\n  car: { kind: generic }\n';
+
+describe('a scenario', () => {
+  const refused: [what: string, text: string, complaint: RegExp][] = [
+    ['an unknown key', `${good}  van: { kind: generic, wheels: 4 }\n`, /unknown key "vehicles\.van\.wheels"/],
+    ['an unknown key at the top', `${good}weather: rain\n`, /unknown key "weather"/],
+    ['a missing key', good.replace('duration: 10s\n', ''), /missing key "duration"/],
+    ['a duration without a unit', good.replace('10s', '10'), /"duration" must be a duration such as/],
+    ['no time at all', good.replace('10s', '0s'), /"duration" must be more than 0/],
+    ['a week', good.replace('10s', '7d'), /"duration" must be more than 0 and at most 24h/],
+    ['an unknown kind', good.replace('generic', 'boat'), /"vehicles\.car\.kind" must be a kind: /],
+    ['half a vehicle', good.replace('generic }', 'generic, count: 0.5 }'), /"vehicles\.car\.count"/],
+    [
+      'a fix rate that no receiver has',
+      good.replace('generic', 'generic, fixRate: 99'),
+      /"vehicles\.car\.fixRate"/,
+    ],
+    ['a bad name', good.replace('town', 'Town Hall'), /"name" must be a name of a–z/],
+    ['a bad gateway name', good.replace('car:', 'Car:'), /unknown key "vehicles\.Car"/],
+    ['a speed of 0', `${good}speed: 0\n`, /"speed" must be a factor above 0, or max/],
+    ['a start that is no time', `${good}start: tomorrow\n`, /"start" must be a time such as/],
+    ['a start that is no date', `${good}start: 2026-13-45T00:00:00Z\n`, /"start" is no date/],
+    [
+      'two vehicles of one name',
+      `${good}  car-x: { kind: generic, count: 2 }\n  car-x-1: { kind: generic }\n`,
+      /come out as car-x-1/,
+    ],
+    ['a crowd', good.replace('generic', 'generic, count: 1000') + '  van: { kind: generic }\n', /not 1001/],
+    ['no vehicles', 'name: town\nduration: 10s\nvehicles: {}\n', /vehicles/],
+    ['what is not YAML', 'name: [', /isn't YAML/],
+  ];
+  for (const [what, text, complaint] of refused) {
+    it(`with ${what} is refused with the path of the key`, async () => {
+      await using folder = await tempFolder('scenario');
+      const path = join(folder.path, 'x.yaml');
+      await writeFile(path, text);
+      assert.throws(
+        () => loadScenario(path),
+        (error: Error) =>
+          isFleetlogError(error, 'FLEETLOG_CONFIG') &&
+          error.message.includes(path) &&
+          complaint.test(error.message),
+      );
+    });
+  }
+
+  it('of the examples is valid', () => {
+    const paths = globSync('firmware-sim/scenarios/*.yaml');
+    assert.ok(paths.length > 0);
+    for (const path of paths) assert.ok(loadScenario(path).vehicles.length > 0, path);
+  });
+
+  it('drives the same vehicle the same way whatever else drives', async () => {
+    await using folder = await tempFolder('scenario');
+    const path = join(folder.path, 'x.yaml');
+    await writeFile(path, good);
+    const [alone] = loadScenario(path).vehicles;
+    await writeFile(path, good.replace('  car', '  bus: { kind: generic, count: 3 }\n  car'));
+    const { vehicles } = loadScenario(path);
+    assert.deepEqual(
+      vehicles.map(({ gateway }) => gateway),
+      ['bus-1', 'bus-2', 'bus-3', 'car'],
+    );
+    assert.deepEqual(vehicles[3], alone);
+    assert.equal(new Set(vehicles.map(({ seed }) => seed)).size, 4);
+  });
+});
+
+describe('a ledger', () => {
+  const startUs = 1_767_254_400_000_000;
+
+  async function ledgerOf(folder: string, seed: number): Promise<Ledger> {
+    const vehicle = { gateway: 'car', kind: 'generic', seed, fixRateHz: 1 };
+    const streams = [];
+    for (const speaker of streamsOf('generic')) {
+      const path = join(folder, speaker.stream);
+      streams.push(await recordStream(vehicle, speaker, speechOf(vehicle, startUs, 65e6), path));
+    }
+    const hash = ledgerHash(streams);
+    return {
+      fleetlogLedger: 1,
+      simulated: true,
+      scenario: 'x',
+      seed,
+      startUs,
+      durationUs: 65e6,
+      hash,
+      streams,
+    };
+  }
+
+  it('is the same for the same seed, and another for another', async () => {
+    await using folder = await tempFolder('ledger');
+    const [first, again, other] = [
+      await ledgerOf(folder.path, 5),
+      await ledgerOf(folder.path, 5),
+      await ledgerOf(folder.path, 6),
+    ];
+    assert.deepEqual(again, first);
+    assert.notEqual(other.hash, first.hash);
+    // Pinned: the same on every machine. A change of the vehicle changes it.
+    assert.equal(first.hash, PINNED);
+    assert.equal(first.streams[0].minutes.length, 2);
+  });
+
+  it('comes back from its file, and is refused where somebody changed it', async () => {
+    await using folder = await tempFolder('ledger');
+    const path = join(folder.path, 'ledger.json');
+    const ledger = await ledgerOf(folder.path, 5);
+    await writeLedger(path, ledger);
+    assert.deepEqual(readLedger(path), ledger);
+    ledger.streams[0].records++;
+    await writeLedger(path, ledger);
+    assert.throws(() => readLedger(path), /was changed after it was written/);
+    await writeFile(path, 'hello');
+    assert.throws(() => readLedger(path), /isn't a ledger/);
+    assert.throws(() => readLedger(join(folder.path, 'none')), /doesn't exist/);
+  });
+
+  it('knows the minute of each line from the line alone', () => {
+    const can = candumpMinutes(startUs);
+    assert.equal(can(Buffer.from('(1767254400.000001) can0 1#\n')), 0);
+    assert.equal(can(Buffer.from('(1767254459.999999) can0 1#\n')), 0);
+    assert.equal(can(Buffer.from('(1767254460.000000) can0 1#\n')), 1);
+    assert.equal(can(Buffer.from('hello\n')), -1);
+    const nmea = nmeaMinutes(startUs + 15 * 3600e6 + 59 * 60e6); // 23:59
+    assert.equal(nmea(Buffer.from('$GPGGA,235959.000,,,,,0,00,,,M,,M,,*5B\r\n')), 0);
+    assert.equal(nmea(Buffer.from('$GPVTG,,,,,,,,,N*30\r\n')), 0);
+    assert.equal(nmea(Buffer.from('$GPRMC,000100.000,V,,,,,,,020126,,,N*45\r\n')), 2, 'over midnight');
+    assert.equal(nmea(Buffer.from('$GPVTG,,,,,,,,,N*30\r\n')), 2, 'with the last that had a time');
+  });
+});
+
+describe('a histogram', () => {
+  it('knows percentiles to 1 part in 64, and the maximum exactly', () => {
+    const random = randomOf(3);
+    const values = Array.from({ length: 5000 }, () => Math.floor(10 ** (12 * random())));
+    const histogram = new Histogram();
+    const halves = [new Histogram(), new Histogram()];
+    values.forEach((value, i) => {
+      histogram.add(value);
+      halves[i % 2].add(value);
+    });
+    halves[0].merge(halves[1]);
+    values.sort((a, b) => a - b);
+    for (const share of [0.001, 0.25, 0.5, 0.9, 0.99, 0.999]) {
+      const exact = values[Math.ceil(share * values.length) - 1];
+      const told = histogram.percentile(share);
+      assert.ok(told >= exact && told <= exact * (1 + 1 / 64) + 1, `${share}: ${told} for ${exact}`);
+      assert.equal(halves[0].percentile(share), told);
+    }
+    assert.equal(histogram.max, values.at(-1));
+    assert.equal(new Histogram().percentile(0.5), 0);
+  });
+});
