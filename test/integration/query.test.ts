@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import type { ApiLimits } from '#cloud/api/context.js';
 import type { Signals } from '#cloud/api/signal-schemas.js';
+import type { BatchFacts, BatchRange, Index } from '#cloud/index/index.js';
 import { messageText } from '../support/dbc.js';
 import { append, candumpBatches } from '../support/recorded.js';
 import { ended, start } from '../support/run-command.js';
 import { serveCloud, type ServingCloud } from '../support/serving-cloud.js';
+import { until } from '../support/until.js';
 
 const gateway = 'truck-17';
 const epoch = '0011223344556677';
@@ -19,8 +22,11 @@ const body = messageText(
 );
 
 /** Seconds 1 to 6 on can0, in batches of two frames; one frame on can1 at second 2. */
-async function recorded(): Promise<ServingCloud> {
-  const cloud = await serveCloud();
+async function recorded(
+  limits: Partial<ApiLimits> = {},
+  wrapIndex = (index: Index) => index,
+): Promise<ServingCloud> {
+  const cloud = await serveCloud({ limits, wrapIndex });
   const lines = [1, 2, 3, 4, 5, 6].map((second) => {
     const time = `(100000000${second}.000000)`;
     // Rpm is four times the second, raw 16 times; Gear 1 or 2.
@@ -110,7 +116,103 @@ describe('query', () => {
     assert.deepEqual(rows(await query(cloud, 'signal=Rpm')), ['time,Rpm', '1,4', '2,8']);
   });
 
+  it('sums up in buckets, shows a gap as a gap, and gives each value a row where that is wanted', async () => {
+    await using cloud = await recorded();
+    await assign(cloud, 'can0', 'engine', undefined, 1_000_000_003_000_000);
+    await assign(cloud, 'can0', 'later', 1_000_000_005_000_000);
+    const of = (parameters: string): Promise<string[]> => query(cloud, `signal=Rpm&${parameters}`).then(rows);
+    assert.deepEqual(await of('every=2s&agg=envelope'), [
+      'time,Rpm.min,Rpm.max',
+      '0,4,4',
+      '2,8,8',
+      '4,180,180',
+      '6,196,196',
+    ]);
+    assert.deepEqual(await of('every=1s&agg=sum'), ['time,Rpm', '1,4', '2,8', '3,', '5,180', '6,196']);
+    assert.equal((await of('every=1s&agg=count&gaps=fill')).length, 7);
+    assert.deepEqual(await of('layout=long&to=1000000003'), ['time,signal,value', '1,Rpm,4', '2,Rpm,8']);
+  });
+
+  it('follows a vehicle from gateway to gateway', async () => {
+    await using cloud = await recorded();
+    await assign(cloud, 'can0', 'engine');
+    await cloud.catalogue.mount({
+      vehicle: 'Bus 1',
+      gateway,
+      fromUs: undefined,
+      toUs: 1_000_000_003_000_000,
+    });
+    const answer = await fetch(`${cloud.api.url}/v1/query?vehicle=Bus+1&signal=Rpm`);
+    assert.deepEqual(rows({ text: await answer.text() }), ['time,Rpm', '1,4', '2,8']);
+  });
+
+  it('says which limit has ended an answer, and where to go on', async () => {
+    await using cloud = await recorded();
+    await assign(cloud, 'can0', 'engine');
+    const env = { FLEETLOG_URL: cloud.api.url };
+    const bin = 'cloud/dist/cli/fleetlog-bin.js';
+    const command = ['query', '--gateway', gateway, '--signal', 'Rpm', '--format', 'csv'];
+    const first = await ended(start(bin, [...command, '--limit', '2'], env));
+    assert.equal(first.stdout.toString().split('\n').length, 4);
+    assert.match(first.stderr, /these are the first 2 rows; the next row is of 2001-09-09T01:46:43\.000000Z/);
+    assert.equal(first.status, 0);
+    await using strict = await recorded({ queryTimeMsMax: 0 });
+    await assign(strict, 'can0', 'engine');
+    const cut = await ended(start(bin, command, { FLEETLOG_URL: strict.api.url }));
+    assert.match(cut.stderr, /ends after the time that a query may take/);
+    assert.equal(cut.status, 1);
+  });
+
+  it('stops its work when the client is gone', async () => {
+    let opened = 0;
+    await using cloud = await recorded(
+      {},
+      (index) =>
+        Object.create(index, {
+          // The same batches again and again, and nothing in them that is asked for.
+          batches: {
+            value: async function* (range: BatchRange): AsyncGenerator<BatchFacts> {
+              for (;;) {
+                for await (const facts of index.batches({ ...range, wants: undefined })) {
+                  opened++;
+                  yield { ...facts, firstTimeUs: range.fromUs };
+                }
+              }
+            },
+          },
+        }) as Index,
+    );
+    await assign(cloud, 'can0', 'body');
+    const client = new AbortController();
+    const { signal } = client;
+    const answer = fetch(`${cloud.api.url}/v1/query?gateway=${gateway}&signal=Door`, { signal });
+    await until('the query is at work', () => opened > 500);
+    client.abort();
+    await assert.rejects(answer);
+    let before = -1;
+    await until('it has ended', () => before === (before = opened));
+  });
+
+  it('refuses more buckets than an answer may have rows', async () => {
+    await using cloud = await recorded({ queryRowsMax: 100 });
+    await assign(cloud, 'can0', 'engine');
+    const answer = await query(cloud, 'signal=Rpm&every=10ms&gaps=fill');
+    assert.equal(answer.status, 400);
+    assert.match(answer.text, /That would be 501 rows of 10ms, and the limit is 100; choose longer buckets/);
+  });
+
+  it('says which stream has no database', async () => {
+    await using cloud = await recorded();
+    await assign(cloud, 'can0', 'engine');
+    const answer = await query(cloud, 'signal=can1/Engine/Rpm');
+    assert.equal(answer.status, 404);
+    assert.match(answer.text, /to truck-17 can1; .*--gateway truck-17 --stream can1 --database N/);
+  });
+
   const wrong: [string, string, number, RegExp][] = [
+    ['a gateway and a vehicle', 'signal=Rpm&vehicle=X', 400, /either which gateway or which vehicle/],
+    ['buckets of no length', 'signal=Rpm&every=0s', 400, /isn't a length of time; write a number and us, ms/],
+    ['an aggregate of nothing', 'signal=Rpm&agg=min', 400, /Say so with every/],
     ['an unknown signal, with the nearest names', 'signal=Rmp', 404, /no signal Rmp; there are Rpm, /],
     [
       'an ambiguous name, with the candidates',

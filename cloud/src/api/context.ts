@@ -19,6 +19,9 @@ export interface ApiLimits {
   heartbeatMs: number;
   /** A read waits so long for the index to see all that was acknowledged before it. */
   catchUpMs: number;
+  /** Rows of a query's answer, and time that it may take; beyond them the answer ends, and says where. */
+  queryRowsMax: number;
+  queryTimeMsMax: number;
 }
 
 export const defaultLimits: ApiLimits = {
@@ -29,6 +32,8 @@ export const defaultLimits: ApiLimits = {
   idleMs: 60_000,
   heartbeatMs: 10_000,
   catchUpMs: 10_000,
+  queryRowsMax: 50_000_000,
+  queryTimeMsMax: 600_000,
 };
 
 /** What the routes work with. */

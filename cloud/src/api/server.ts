@@ -15,6 +15,7 @@ import { answer, handleErrors } from './errors.js';
 import { clockRoutes } from './clock-routes.js';
 import { exportRoutes } from './export-routes.js';
 import { listRoutes } from './list-routes.js';
+import { queryRoutes } from './query-routes.js';
 import { signalRoutes } from './signal-routes.js';
 import { Slots } from './slots.js';
 import { stateRoutes } from './state-routes.js';
@@ -83,6 +84,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   tailRoutes(app, context);
   catalogueRoutes(app, context);
   signalRoutes(app, context);
+  queryRoutes(app, context);
   stateRoutes(app, context);
   try {
     await app.listen({ host, port });

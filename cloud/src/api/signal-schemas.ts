@@ -1,16 +1,10 @@
 import { Type, type Static } from 'typebox';
-import { rowFormats } from '../query/row-formats.js';
 
 /* What the routes of signals take and give. */
 const Count = Type.Integer({ minimum: 0 });
 const Time = Type.String({ format: 'date-time' });
 const closed = { additionalProperties: false };
 const Gateway = Type.String({ minLength: 1, maxLength: 63, description: 'Gateway.' });
-const Name = Type.String({
-  minLength: 1,
-  maxLength: 255,
-  description: 'stream/Message/Signal, or its end where that means one signal only.',
-});
 
 export const SignalsQuery = Type.Object(
   {
@@ -52,17 +46,5 @@ export const SignalsBody = Type.Object({
     }),
   ),
 });
-
-export const QueryQuery = Type.Object(
-  {
-    gateway: Gateway,
-    signal: Type.Array(Name, { minItems: 1, maxItems: 256, description: 'One or more.' }),
-    from: Type.Optional(Type.String({ maxLength: 64, description: 'First event time, inclusive.' })),
-    to: Type.Optional(Type.String({ maxLength: 64, description: 'Last event time, exclusive.' })),
-    format: Type.Optional(Type.String({ enum: [...rowFormats], description: 'csv where not given.' })),
-    labels: Type.Optional(Type.Boolean({ description: 'Text for values that have a label.' })),
-  },
-  closed,
-);
 
 export type Signals = Static<typeof SignalsBody>;

@@ -28,7 +28,12 @@ export async function sendStream(reply: FastifyReply, options: StreamReplyOption
   const gone = (): void => clientGone.abort(new FleetlogError('FLEETLOG_INTERRUPTED', 'The client is gone.'));
   raw.on('close', gone);
   try {
-    let piece = headFirst ? undefined : await chunks.next();
+    let piece = headFirst
+      ? undefined
+      : await chunks.next().catch((error: unknown) => {
+          if (!clientGone.signal.aborted) throw error;
+          return undefined; // nobody is there to be told
+        });
     reply.hijack();
     raw.writeHead(200, {
       ...headersOf(reply),

@@ -1,6 +1,7 @@
 import { FleetlogError } from '@fleetlog/shared/errors';
 
 const unitUs: Record<string, number> = {
+  us: 1,
   ms: 1e3,
   s: 1e6,
   m: 6e7,
@@ -9,6 +10,7 @@ const unitUs: Record<string, number> = {
   d: 8.64e10,
   w: 6.048e11,
 };
+const duration = /^(\d+(?:\.\d+)?)(us|ms|s|m|min|h|d|w)$/;
 const relative = /^(?:now)?([+-])(\d+(?:\.\d+)?)(ms|s|m|min|h|d|w)$/;
 const unixSeconds = /^(-?)(\d{1,12})(?:\.(\d{1,9}))?$/;
 const iso =
@@ -25,6 +27,17 @@ export function parseTime(text: string, nowUs: number): number {
   throw new FleetlogError(
     'FLEETLOG_USAGE',
     `"${text.slice(0, 60)}" isn't a time; write 2026-11-05T10:00:00Z, Unix seconds such as 1510761600.25, -15m or now.`,
+  );
+}
+
+/** A length of time as people write it (`100ms`, `1s`, `1.5h`), in whole µs from 1 up. Errors: FLEETLOG_USAGE. */
+export function parseDuration(text: string): number {
+  const [, amount = '', unit = ''] = duration.exec(text) ?? [];
+  const lengthUs = Number(amount) * (unitUs[unit] ?? NaN);
+  if (Number.isSafeInteger(lengthUs) && lengthUs >= 1) return lengthUs;
+  throw new FleetlogError(
+    'FLEETLOG_USAGE',
+    `"${text.slice(0, 60)}" isn't a length of time; write a number and us, ms, s, m, h, d or w, such as 100ms.`,
   );
 }
 

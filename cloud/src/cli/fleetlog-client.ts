@@ -14,6 +14,8 @@ export interface ApiStream {
   headers: http.IncomingHttpHeaders;
   /** After the last chunk: what a file should begin with, instead of its first bytes. */
   finalHead: () => Uint8Array | undefined;
+  /** Headers that followed the last chunk, once that was read. */
+  trailers: () => Partial<Record<string, string>>;
 }
 
 interface RequestOptions {
@@ -78,6 +80,7 @@ export class ApiClient {
       chunks,
       indexLag: Number(response.headers['fleetlog-index-lag'] ?? 0),
       headers: response.headers,
+      trailers: () => response.trailers,
       finalHead,
     };
   }

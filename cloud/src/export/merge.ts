@@ -15,6 +15,8 @@ export interface MergeOptions {
   /** What the reader can read. */
   kinds: readonly StreamKind[];
   memory?: MergeMemory | undefined;
+  /** Called for each batch; what it throws ends the merge. */
+  check?: (() => void) | undefined;
 }
 
 /** Consecutive records of a batch; they hold until the next ones are taken. */
@@ -36,7 +38,7 @@ const overlapMax = 100_000;
  * kind that the reader can't read.
  */
 export async function* mergeRecords(options: MergeOptions): AsyncGenerator<RecordRun> {
-  const { index, log, range, kinds, memory = new MergeMemory(memoryBytesMax) } = options;
+  const { index, log, range, kinds, memory = new MergeMemory(memoryBytesMax), check } = options;
   const walk = await BatchWalk.open(index.batches(range), log);
   const heap = new CursorHeap();
   const pool = new RecordPool(range.wants);
@@ -51,6 +53,7 @@ export async function* mergeRecords(options: MergeOptions): AsyncGenerator<Recor
       memory.hold(cursor);
       memory.trim(heap, pool);
       await walk.advance();
+      check?.();
       continue;
     }
     if (!top) break;

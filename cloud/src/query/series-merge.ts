@@ -1,7 +1,8 @@
 import type { Series } from '../signals/decode/decoder.js';
+import type { ColumnPart, RowSource } from './row-source.js';
 
-/** Values of some columns whose times don't come before those of earlier answers. */
-export type ColumnSource = AsyncIterator<Series[], unknown>;
+/** Values of some columns. */
+export type SeriesSource = AsyncIterator<Extract<ColumnPart, { series: Series[] }>, unknown>;
 
 /** Walks the series of one source by time. */
 class SourceCursor {
@@ -12,7 +13,7 @@ class SourceCursor {
   private isAtEnd = false;
 
   constructor(
-    private readonly source: ColumnSource,
+    private readonly source: SeriesSource,
     /** Columns of the whole that this source fills, in its order. */
     private readonly columns: readonly number[],
   ) {}
@@ -31,8 +32,8 @@ class SourceCursor {
         this.isAtEnd = true;
         return;
       }
-      this.series = value;
-      this.at = value.map(() => 0);
+      this.series = value.series;
+      this.at = value.series.map(() => 0);
     }
   }
 
@@ -61,16 +62,15 @@ class SourceCursor {
  * Several sources on one time axis: a row for each time at which some column has a value, in the order of time. Where a
  * column has several values of one time, each has a row. The row holds until the next call.
  */
-export class RowMerge {
+export class RowMerge implements RowSource {
   readonly row: (number | undefined)[];
   private readonly cursors: SourceCursor[];
 
-  constructor(sources: readonly { source: ColumnSource; columns: readonly number[] }[], columns: number) {
+  constructor(sources: readonly { source: SeriesSource; columns: readonly number[] }[], columns: number) {
     this.row = Array.from({ length: columns }, () => undefined);
     this.cursors = sources.map(({ source, columns: own }) => new SourceCursor(source, own));
   }
 
-  /** Fills `row` and returns its time in µs; a promise where a source has to be waited for; Infinity at the end. */
   next(): number | Promise<number> {
     for (const cursor of this.cursors) if (!cursor.isSettled) return this.settled();
     return this.taken();

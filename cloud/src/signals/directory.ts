@@ -20,13 +20,14 @@ export async function streamSignals(
 }
 
 function canSignal(
-  { stream, database, fromUs, toUs }: Assignment,
+  { gateway, stream, database, fromUs, toUs }: Assignment,
   { version }: LoadedDatabase,
   message: Message,
   signal: Signal,
 ): CanSignal {
   return {
     kind: 'can',
+    gateway,
     stream,
     name: `${message.name}/${signal.name}`,
     unit: signal.unit,

@@ -6,6 +6,7 @@ import type { Message, Signal } from './dbc/model.js';
  * several of these, at different times.
  */
 interface SignalFacts extends Validity {
+  gateway: string;
   stream: string;
   /** Behind the stream's name: `Message/Signal`. */
   name: string;

@@ -1,0 +1,76 @@
+import { BucketRows, type BucketOptions } from './bucket-rows.js';
+import type { PlannedStream } from './plan.js';
+import type { RowWriter } from './row-formats.js';
+import type { ColumnPart, RowSource } from './row-source.js';
+import { RowMerge } from './series-merge.js';
+import { streamSeries, type QueryParts } from './stream-series.js';
+import type { QueryWatch } from './watch.js';
+
+export interface QueryOptions extends QueryParts {
+  streams: readonly PlannedStream[];
+  columns: number;
+  /** Undefined for every value. */
+  buckets: Omit<BucketOptions, 'columns'> | undefined;
+  writer: RowWriter;
+  watch: QueryWatch;
+}
+
+const chunkChars = 64 * 1024;
+
+/**
+ * The values of some signals by time, or what they sum up to in buckets, in constant memory. Yields chunks that belong
+ * to the caller. Where a limit ends it, `watch.stop` says so. Errors: those of `mergeRecords`.
+ */
+export async function* query(options: QueryOptions): AsyncGenerator<Uint8Array> {
+  const { streams, columns, buckets, writer, watch } = options;
+  const opened: AsyncGenerator<ColumnPart>[] = [];
+  const open = <T extends ColumnPart>(
+    read: (planned: PlannedStream) => AsyncGenerator<T, undefined>,
+  ): { source: AsyncGenerator<T, undefined>; columns: readonly number[] }[] =>
+    streams.map((planned) => {
+      const source = read(planned);
+      opened.push(source);
+      return { source, columns: planned.columns };
+    });
+  try {
+    const rows = buckets
+      ? new BucketRows(
+          open((planned) => streamSeries(options, planned)),
+          { ...buckets, columns },
+        )
+      : new RowMerge(
+          open((planned) => streamSeries(options, planned)),
+          columns,
+        );
+    yield* chunksOf(rows, writer, watch);
+  } finally {
+    for (const source of opened) await source.return(undefined);
+  }
+}
+
+async function* chunksOf(rows: RowSource, writer: RowWriter, watch: QueryWatch): AsyncGenerator<Uint8Array> {
+  let text = writer.head;
+  let left = watch.limits.rowsMax;
+  let lastUs = -Infinity;
+  for (;;) {
+    let timeUs: number;
+    try {
+      const next = rows.next();
+      timeUs = typeof next === 'number' ? next : await next;
+    } catch (error) {
+      watch.failed(error, lastUs + 1);
+      break;
+    }
+    if (timeUs === Infinity) break;
+    if (left-- === 0) {
+      watch.stop = { reason: 'rows', atUs: timeUs };
+      break;
+    }
+    lastUs = timeUs;
+    text += writer.row(timeUs, rows.row);
+    if (text.length < chunkChars) continue;
+    yield Buffer.from(text);
+    text = '';
+  }
+  if (text !== '') yield Buffer.from(text);
+}
