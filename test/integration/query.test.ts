@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { ApiLimits } from '#cloud/api/context.js';
+import type { Latest } from '#cloud/api/query-schemas.js';
 import type { Signals } from '#cloud/api/signal-schemas.js';
 import type { BatchFacts, BatchRange, Index } from '#cloud/index/index.js';
 import { messageText } from '../support/dbc.js';
@@ -144,6 +145,30 @@ describe('query', () => {
     });
     const answer = await fetch(`${cloud.api.url}/v1/query?vehicle=Bus+1&signal=Rpm`);
     assert.deepEqual(rows({ text: await answer.text() }), ['time,Rpm', '1,4', '2,8']);
+  });
+
+  it('tells the last value of each signal, however long ago it was said', async () => {
+    await using cloud = await recorded();
+    await assign(cloud, 'can0', 'engine', undefined, 1_000_000_003_000_000);
+    await assign(cloud, 'can0', 'later', 1_000_000_005_000_000, 1_000_000_006_000_000);
+    await assign(cloud, 'can1', 'body');
+    const latest = async (parameters: string): Promise<unknown[]> => {
+      const response = await fetch(`${cloud.api.url}/v1/latest?gateway=${gateway}&${parameters}`);
+      const { signals, missing } = (await response.json()) as Latest;
+      return [...signals.map(({ name, value, label }) => [name, value, label]), missing];
+    };
+    assert.deepEqual(await latest(''), [
+      ['can0/Engine/Gear', 2, 'second, or so'],
+      ['can0/Engine/Rpm', 180, undefined],
+      ['can1/Body/Door', 1, undefined],
+      ['can1/Body/Gear', 7, undefined],
+      0,
+    ]);
+    assert.deepEqual(await latest('within=500ms&stream=can0'), [2]);
+    const env = { FLEETLOG_URL: cloud.api.url };
+    const command = ['latest', '--gateway', gateway, '--match', 'door'];
+    const shown = await ended(start('cloud/dist/cli/fleetlog-bin.js', command, env));
+    assert.match(shown.stdout.toString(), /^signal +value +unit +label +time\ncan1\/Body\/Door +1 +2001-/);
   });
 
   it('says which limit has ended an answer, and where to go on', async () => {

@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type, type Static } from 'typebox';
 import { gapModes } from '../query/bucket-rows.js';
 import { aggregates } from '../query/cell.js';
 import { rowFormats, rowLayouts } from '../query/row-formats.js';
@@ -40,3 +40,29 @@ export const QueryQuery = Type.Object(
   },
   closed,
 );
+
+export const LatestQuery = Type.Object(
+  {
+    ...Whose,
+    stream: text(63, 'Only this stream.'),
+    match: text(255, 'Only names that hold this, in any case.'),
+    within: text(64, 'How far to look back from the end of each stream: 30s, 10m, 1d; 1h where not given.'),
+  },
+  closed,
+);
+
+export const LatestBody = Type.Object({
+  signals: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      time: Type.String({ format: 'date-time' }),
+      value: Type.Union([Type.Number(), Type.Null()], { description: 'null: not finite.' }),
+      label: Type.Optional(Type.String()),
+      unit: Type.String(),
+      database: Type.String(),
+    }),
+  ),
+  missing: Type.Integer({ minimum: 0, description: 'Signals that were not said in that time.' }),
+});
+
+export type Latest = Static<typeof LatestBody>;

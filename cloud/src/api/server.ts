@@ -15,6 +15,7 @@ import { answer, handleErrors } from './errors.js';
 import { clockRoutes } from './clock-routes.js';
 import { exportRoutes } from './export-routes.js';
 import { listRoutes } from './list-routes.js';
+import { latestRoutes } from './latest-routes.js';
 import { queryRoutes } from './query-routes.js';
 import { signalRoutes } from './signal-routes.js';
 import { Slots } from './slots.js';
@@ -85,6 +86,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   catalogueRoutes(app, context);
   signalRoutes(app, context);
   queryRoutes(app, context);
+  latestRoutes(app, context);
   stateRoutes(app, context);
   try {
     await app.listen({ host, port });

@@ -4,6 +4,7 @@ import { createRoot, type CliStreams } from './fleetlog-context.js';
 import { databasesCommand } from './fleetlog-databases.js';
 import { clocksCommand } from './fleetlog-clocks.js';
 import { exportCommand } from './fleetlog-export.js';
+import { latestCommand } from './fleetlog-latest.js';
 import { gapsCommand, gatewaysCommand, statusCommand, streamsCommand } from './fleetlog-lists.js';
 import { queryCommand } from './fleetlog-query.js';
 import { signalsCommand } from './fleetlog-signals.js';
@@ -26,6 +27,7 @@ export function createFleetlog(streams: CliStreams): Command {
     vehiclesCommand(streams),
     signalsCommand(streams),
     queryCommand(streams),
+    latestCommand(streams),
     sqlCommand(streams),
     statusCommand(streams),
   ]) {

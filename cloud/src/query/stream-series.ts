@@ -13,7 +13,7 @@ export interface QueryParts {
 }
 
 /** The values of a stream's columns in a range, decoded from the log. Errors: those of `mergeRecords`. */
-async function* rangeSeries(
+export async function* rangeSeries(
   { index, log, check }: QueryParts,
   { gateway, stream, decoder }: Pick<PlannedStream, 'gateway' | 'stream' | 'decoder'>,
   range: TimeRange,
