@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   CAN_EFF_FLAG,
@@ -13,27 +12,11 @@ import {
   fdDlcByLength,
   type CanFrames,
 } from '@fleetlog/shared/can';
-import type { Formatter } from '#cloud/export/formatter.js';
-import { formats, type FormatName } from '#cloud/export/formats.js';
+import type { FormatName } from '#cloud/export/formats.js';
 import { mixedFrames } from '../support/mixed-frames.js';
 import { pythonCanVersion, readWithPythonCan, type PythonMessage } from '../support/python-can.js';
 import { tempFolder } from '../support/temp-folder.js';
-
-/** A file of these frames, written run by run as an export does. */
-async function write(path: string, name: FormatName, frames: CanFrames): Promise<void> {
-  const formatter: Formatter = formats[name].create({ several: false });
-  const file = await open(path, 'w');
-  for (let from = 0; from < frames.count; from += 700) {
-    const to = Math.min(frames.count, from + 700);
-    await file.write(
-      formatter.format({ kind: 'can', columns: frames }, from, to, { gateway: 'a', stream: 'can0' }),
-    );
-  }
-  if (formatter.end) await file.write(formatter.end());
-  const head = formatter.finalHead?.();
-  if (head) await file.write(head, 0, head.length, 0);
-  await file.close();
-}
+import { writeExport } from '../support/write-export.js';
 
 /** What a reader should see that loses nothing; channels count from 0. */
 const expected = (frames: CanFrames): PythonMessage[] =>
@@ -70,7 +53,7 @@ describe('exports and python-can', () => {
   async function readBack(name: FormatName): Promise<PythonMessage[]> {
     await using folder = await tempFolder('python-can');
     const path = join(folder.path, `export.${name}`);
-    await write(path, name, frames);
+    await writeExport(path, name, frames);
     return readWithPythonCan(path);
   }
 

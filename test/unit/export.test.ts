@@ -387,7 +387,8 @@ describe('export', () => {
   it('refuses a format that does not fit the kind, with those that do', () => {
     assert.throws(
       () => formatFor('candump', 'lines'),
-      (error) => isFleetlogError(error, 'FLEETLOG_USAGE') && /choose lines or ndjson/.test(error.message),
+      (error) =>
+        isFleetlogError(error, 'FLEETLOG_USAGE') && /choose lines, ndjson or mcap/.test(error.message),
     );
     for (const kind of ['can', 'lines', 'samples', 'events'] as const) {
       assert.ok(formatFor(defaultFormat(kind), kind));

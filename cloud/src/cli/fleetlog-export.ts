@@ -34,7 +34,7 @@ export function exportCommand(streams: CliStreams): Command {
   return createSubcommand(
     'export',
     'The records of a stream in event-time order, to stdout or a file.\n\n' +
-      'ndjson and csv take any streams of any gateways; candump, asc, blf and trc several of one gateway, whose\n' +
+      'ndjson, csv, parquet and mcap take any streams of any gateways; candump, asc, blf and trc several of one gateway, whose\n' +
       'interfaces they tell apart by name or number; lines takes one.\n\n' +
       'With --output the file is FILE.part until it is complete. Where the export breaks off, run the same command\n' +
       'again: it goes on (with any format), or says that the records have changed meanwhile and begins anew.\n\n' +
@@ -44,7 +44,7 @@ export function exportCommand(streams: CliStreams): Command {
       'fleetlog export --gateway truck-17 --stream can0 --from -15m | canplayer vcan0=can0',
       'fleetlog export --gateway truck-17 --stream gps0 --from 2026-11-05T10:00Z --to 2026-11-05T11:00Z --format lines',
       'fleetlog export --gateway truck-17 --stream can0 can1 --format blf --output drive.blf',
-      'fleetlog export --gateway truck-17 bus-4 --format ndjson --from -1m',
+      'fleetlog export --gateway truck-17 bus-4 --format mcap --from -10m --output drives.mcap',
     ],
   )
     .requiredOption('--gateway <id...>', 'gateway, or several')

@@ -37,8 +37,8 @@ export async function* exportRecords(options: ExportOptions): AsyncGenerator<Uin
   }));
   const out = new ChunkBuffer();
   for await (const { source, records, from, to } of mergeStreams(sources)) {
-    yield* out.add(formatter.format(records, from, to, source));
+    yield* out.add(await formatter.format(records, from, to, source));
   }
-  if (formatter.end) yield* out.add(formatter.end());
+  if (formatter.end) yield* out.add(await formatter.end());
   yield* out.take();
 }

@@ -5,7 +5,9 @@ import { AscFormatter } from './asc.js';
 import { BlfFormatter } from './blf.js';
 import { CsvFormatter } from './csv.js';
 import type { Formatter } from './formatter.js';
+import { McapFormatter } from './mcap.js';
 import { NdjsonFormatter } from './ndjson.js';
+import { ParquetFormatter } from './parquet.js';
 import { TrcFormatter } from './trc.js';
 
 interface Format {
@@ -35,6 +37,13 @@ export const formats = {
     streams: 'any',
     create: ({ several }) => new CsvFormatter(several),
   },
+  parquet: {
+    contentType: 'application/vnd.apache.parquet',
+    kinds: ['can'],
+    streams: 'any',
+    create: () => new ParquetFormatter(),
+  },
+  mcap: { contentType: binary, kinds: streamKinds, streams: 'any', create: () => new McapFormatter() },
   asc: { contentType: text, kinds: ['can'], streams: 'of-gateway', create: () => new AscFormatter() },
   trc: { contentType: text, kinds: ['can'], streams: 'of-gateway', create: () => new TrcFormatter() },
   blf: { contentType: binary, kinds: ['can'], streams: 'of-gateway', create: () => new BlfFormatter() },

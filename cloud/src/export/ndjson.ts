@@ -128,7 +128,7 @@ function sampleFields(samples: Samples, index: number): string {
 const isScaled = ({ scale, offset }: ChannelSpec): boolean => scale !== undefined || offset !== undefined;
 
 /** Scaled ones without the dust of binary fractions: 33.8, not 33.800000000000004. */
-const numberText = (channel: ChannelSpec, value: number): string =>
+export const numberText = (channel: ChannelSpec, value: number): string =>
   JSON.stringify(isScaled(channel) ? Number(scaled(channel, value).toPrecision(12)) : value);
 
 const eventFields = ({ type, attributes }: EventRecord): string =>

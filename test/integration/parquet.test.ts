@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { DuckDBInstance, type Json } from '@duckdb/node-api';
+import {
+  CAN_EFF_FLAG,
+  CAN_EFF_MASK,
+  CAN_ERR_FLAG,
+  CAN_RTR_FLAG,
+  CAN_SFF_MASK,
+  FRAME_BRS,
+  FRAME_ESI,
+  FRAME_FD,
+  FRAME_TX,
+  type CanFrames,
+} from '@fleetlog/shared/can';
+import { mixedFrames } from '../support/mixed-frames.js';
+import { tempFolder } from '../support/temp-folder.js';
+import { exportedAs, writeExport } from '../support/write-export.js';
+
+/** The rows of a Parquet file, as DuckDB reads it. */
+async function duckRows(statement: string): Promise<Json[][]> {
+  const instance = await DuckDBInstance.create();
+  const connection = await instance.connect();
+  try {
+    return (await connection.runAndReadAll(statement)).getRowsJson();
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+  }
+}
+
+const expected = (frames: CanFrames): Json[][] =>
+  Array.from({ length: frames.count }, (_, i) => {
+    const id = frames.id[i];
+    const flags = frames.flags[i];
+    const isFd = (flags & FRAME_FD) !== 0;
+    const isLong = (id & (CAN_EFF_FLAG | CAN_ERR_FLAG)) !== 0;
+    const data = frames.data.subarray(frames.dataStart[i], frames.dataStart[i + 1]);
+    return [
+      exportedAs.gateway,
+      exportedAs.stream,
+      String(frames.timeUs(i)),
+      frames.buses[frames.bus[i]],
+      isLong ? id & (CAN_ERR_FLAG | CAN_EFF_MASK) : id & CAN_SFF_MASK,
+      isLong,
+      id & CAN_ERR_FLAG ? 'error' : id & CAN_RTR_FLAG ? 'remote' : isFd ? 'fd' : 'data',
+      isFd && (flags & FRAME_BRS) !== 0,
+      isFd && (flags & FRAME_ESI) !== 0,
+      flags & FRAME_TX ? 'tx' : 'rx',
+      isFd ? data.length : frames.dlc[i],
+      Buffer.from(data).toString('hex').toUpperCase(),
+    ];
+  });
+
+describe('Parquet exports and DuckDB', () => {
+  it('agree on every frame, over several row groups', async function () {
+    this.timeout(60_000);
+    await using folder = await tempFolder('parquet');
+    const path = join(folder.path, 'export.parquet');
+    const frames = mixedFrames(20_261_123, 70_000);
+    await writeExport(path, 'parquet', frames);
+    const rows = await duckRows(
+      `select gateway, stream, epoch_us(time), bus, id, extended, type, brs, esi, direction, dlc, hex(data)
+       from '${path}'`,
+    );
+    assert.deepEqual(rows, expected(frames));
+    const groups = await duckRows(`select count(distinct row_group_id) from parquet_metadata('${path}')`);
+    assert.deepEqual(groups, [['2']]);
+  });
+});
