@@ -370,6 +370,7 @@ describe('HTTP API', () => {
       '/v1/gaps',
       '/v1/gateways',
       '/v1/health',
+      '/v1/latest',
       '/v1/query',
       '/v1/signals',
       '/v1/status',

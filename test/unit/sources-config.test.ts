@@ -39,7 +39,7 @@ describe('configuration of a stream', () => {
       { ...file, source: 'modbus' },
       'test: "source" must be a file, command, serial, slcan, gpsd or socketcan.',
     ],
-    [{ ...file, format: 'asc' }, 'test: "format" must be a candump, lines or packets.'],
+    [{ ...file, format: 'asc' }, 'test: "format" must be a candump, lines, packets or ubx.'],
     [{ ...file, repeat: true }, 'test: unknown key "repeat".'],
     [{ ...file, pace: 0 }, 'test: "pace" must be a factor above 0, or max, or original, or clock.'],
     [{ ...file, pace: 'fast' }, 'test: "pace" must be a factor above 0, or max, or original, or clock.'],
@@ -58,11 +58,11 @@ describe('configuration of a stream', () => {
     [{ ...serial, silence: '30' }, 'test: "silence" must be a duration such as 30s, or off.'],
     [
       { ...serial, format: 'candump' },
-      '"source: serial" has no "format: candump"; "streams.stream0.format" must be lines or packets.',
+      '"source: serial" has no "format: candump"; "streams.stream0.format" must be lines, packets or ubx.',
     ],
     [
       { ...file, format: 'packets' },
-      '"source: file" has no "format: packets"; "streams.stream0.format" must be candump or lines.',
+      '"source: file" has no "format: packets"; "streams.stream0.format" must be candump, lines or ubx.',
     ],
     [{ ...serial, packet }, '"streams.stream0.packet" goes with "format: packets" only.'],
     [

@@ -5,7 +5,7 @@ import { exportRecords } from '#cloud/export/export.js';
 import { formats } from '#cloud/export/formats.js';
 import { openIndex, type Index } from '#cloud/index/index.js';
 import type { TimesName } from '#cloud/time/correction.js';
-import { NmeaClock } from '#gateway/time/nmea-clock.js';
+import { ReceiverClock } from '#gateway/time/receiver-clock.js';
 import { MemoryLog } from '../support/memory-log.js';
 import { sentence } from '../support/nmea.js';
 import { append } from '../support/recorded.js';
@@ -119,7 +119,7 @@ describe('event times', () => {
   it('of a boot that begins in 1970 are right from its first record on when GPS has set the clock', async () => {
     await using cloud = await Cloud.open();
     const one = vehicle();
-    const gps = new NmeaClock(one.clock, one.keeper);
+    const gps = new ReceiverClock(one.clock, one.keeper);
     await drive(one, minuteUs, 1e6);
     const latencyUs = 120_000;
     await drive(one, minuteUs, 1e6, () => {

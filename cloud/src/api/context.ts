@@ -5,6 +5,7 @@ import type { Index } from '../index/index.js';
 import type { Fleet } from '../ingest/fleet.js';
 import type { Log } from '../log/log.js';
 import type { Catalogue } from '../signals/catalogue/index.js';
+import type { RecordedSignals } from '../signals/recorded-signals.js';
 import type { Slots } from './slots.js';
 
 /** Limits of the API; a request over one is refused or cut off, and says so. */
@@ -42,6 +43,7 @@ export interface ApiContext {
   index: Index;
   fleet: Fleet;
   catalogue: Catalogue;
+  recorded: RecordedSignals;
   logger: Logger;
   clock: Clock;
   version: string;

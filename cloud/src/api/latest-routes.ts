@@ -36,8 +36,8 @@ export function latestRoutes(app: FastifyInstance, context: ApiContext): void {
       using _slot = context.exports.take();
       const { stream, match = '', within = '1h' } = query;
       const withinUs = parseDuration(within);
-      const whose = await findWhose(context, query);
       await catchUp(context, reply);
+      const whose = await findWhose(context, query);
       const wanted = match.toLowerCase();
       const signals = whose.signals.filter(
         (one) => (stream ?? one.stream) === one.stream && fullName(one).toLowerCase().includes(wanted),

@@ -57,8 +57,8 @@ export function queryRoutes(app: FastifyInstance, context: ApiContext): void {
     },
     async ({ query: asked }, reply) => {
       using _slot = context.exports.take();
-      const columns = await findColumns(context, asked);
       await catchUp(context, reply);
+      const columns = await findColumns(context, asked);
       const { streams, range } = await planned(context, columns, asked);
       const buckets = bucketsOf(asked, range, limits.queryRowsMax);
       const { format = 'csv', labels = false, layout = 'wide', limit = Infinity } = asked;

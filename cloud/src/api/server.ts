@@ -9,6 +9,7 @@ import type { Fleet } from '../ingest/fleet.js';
 import { formatAddress, listenError, type ListenAddress } from '../listen.js';
 import type { Log } from '../log/log.js';
 import type { Catalogue } from '../signals/catalogue/index.js';
+import { RecordedSignals } from '../signals/recorded-signals.js';
 import { catalogueRoutes } from './catalogue-routes.js';
 import { defaultLimits, type ApiContext, type ApiLimits } from './context.js';
 import { answer, handleErrors } from './errors.js';
@@ -48,6 +49,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     index,
     fleet,
     catalogue,
+    recorded: new RecordedSignals(index, log),
     logger,
     clock,
     version,

@@ -10,7 +10,7 @@ import { SignalsBody, SignalsQuery, type Signals } from './signal-schemas.js';
 
 /** Which signals there are. */
 export function signalRoutes(app: FastifyInstance, context: ApiContext): void {
-  const { index, fleet, catalogue } = context;
+  const { index, fleet } = context;
 
   app.get<{ Querystring: { gateway: string; stream?: string; match?: string } }>(
     '/v1/signals',
@@ -24,11 +24,12 @@ export function signalRoutes(app: FastifyInstance, context: ApiContext): void {
     async ({ query }, reply) => {
       await catchUp(context, reply);
       const { match = '', ...filter } = query;
-      const all = await streamSignals(catalogue, filter);
+      const all = await streamSignals(context, filter);
       if (all.length === 0) await checkFilter(index, fleet, filter);
       const wanted = match.toLowerCase();
       return {
         databases: await databaseRows(context, filter),
+        receivers: await receiverRows(context, filter),
         signals: all.filter((one) => fullName(one).toLowerCase().includes(wanted)).map(signalRow),
       };
     },
@@ -52,6 +53,20 @@ async function databaseRows(
       ...validityFields(validity),
       ...(fit && { identifiers: fit.identifiers, identifiersKnown: fit.known }),
     });
+  }
+  return rows;
+}
+
+/** What the sampled lines of streams are whose reports say something. */
+async function receiverRows(
+  { recorded, index }: ApiContext,
+  filter: { gateway: string; stream?: string },
+): Promise<Signals['receivers']> {
+  const rows: Signals['receivers'] = [];
+  for await (const { gateway, stream, kind } of index.streams(filter)) {
+    if (kind !== 'lines') continue;
+    const { reports, types, wrongChecksums } = await recorded.receiver(gateway, stream);
+    if (reports > 0) rows.push({ stream, reports, wrongChecksums, types: types.map(({ name }) => name) });
   }
   return rows;
 }

@@ -33,6 +33,15 @@ export const SignalsBody = Type.Object({
       ),
     }),
   ),
+  receivers: Type.Array(
+    Type.Object({
+      stream: Type.String(),
+      reports: Type.Integer({ minimum: 0, description: 'Sentences, packets, or lines of JSON in a sample.' }),
+      wrongChecksums: Type.Integer({ minimum: 0, description: 'Those beside them that are left out.' }),
+      types: Type.Array(Type.String(), { description: 'Which reports came.' }),
+    }),
+    { description: 'Streams of lines in which GPS receivers report.' },
+  ),
   signals: Type.Array(
     Type.Object({
       name: Type.String(),

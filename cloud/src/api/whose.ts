@@ -20,9 +20,10 @@ export interface Whose {
  * FLEETLOG_NOT_FOUND for one that isn't known, or has no signals.
  */
 export async function findWhose(
-  { index, fleet, catalogue }: ApiContext,
+  context: ApiContext,
   { gateway, vehicle }: { gateway?: string; vehicle?: string },
 ): Promise<Whose> {
+  const { index, fleet, catalogue } = context;
   if ((gateway === undefined) === (vehicle === undefined)) {
     throw new FleetlogError('FLEETLOG_USAGE', 'Say either which gateway or which vehicle.');
   }
@@ -38,7 +39,7 @@ export async function findWhose(
   }
   for (const ranges of gateways.values()) ranges.sort((a, b) => a.fromUs - b.fromUs);
   const signals: StreamSignal[] = [];
-  for (const one of gateways.keys()) signals.push(...(await streamSignals(catalogue, { gateway: one })));
+  for (const one of gateways.keys()) signals.push(...(await streamSignals(context, { gateway: one })));
   const name = gateway ?? `vehicle ${vehicle}`;
   if (signals.length > 0) return { name, gateways, signals };
   if (gateway !== undefined) await checkFilter(index, fleet, { gateway });

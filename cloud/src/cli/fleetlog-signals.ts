@@ -27,8 +27,8 @@ export function signalsCommand(streams: CliStreams): Command {
     });
 }
 
-function signalsText({ databases, signals }: Signals, { gateway, match }: SignalsOptions): string {
-  if (databases.length === 0) {
+function signalsText({ databases, receivers, signals }: Signals, { gateway, match }: SignalsOptions): string {
+  if (databases.length === 0 && signals.length === 0 && match === undefined) {
     return `No database is assigned to ${gateway}; "fleetlog assign --gateway ${gateway} --stream S --database N" does that.\n`;
   }
   const hasValidity = signals.some(({ from, to }) => from !== undefined || to !== undefined);
@@ -47,7 +47,16 @@ function signalsText({ databases, signals }: Signals, { gateway, match }: Signal
             : []),
           { title: 'comment', text: ({ comment }) => oneLine(comment) },
         ]);
-  return `${rows}\n${count(signals.length)} signals\n${databases.map(fitText).join('')}`;
+  return `${rows}\n${count(signals.length)} signals\n${databases.map(fitText).join('')}${receivers.map(receiverText).join('')}`;
+}
+
+function receiverText({ stream, reports, wrongChecksums, types }: Signals['receivers'][number]): string {
+  const sample = count(reports + wrongChecksums);
+  const wrong =
+    wrongChecksums > 0
+      ? `; ${count(wrongChecksums)} of ${sample} looked at have a wrong checksum and are left out`
+      : '';
+  return `${stream}: ${types.join(', ')}${wrong}\n`;
 }
 
 /** How well a database fits the traffic that came so far. */

@@ -23,6 +23,7 @@ export async function* rangeSeries(
   for await (const { records, from, to } of mergeRecords({ index, log, range: wanted, kinds, check })) {
     for (const series of decoder.decode(records, from, to)) yield { series };
   }
+  for (const series of decoder.finish()) yield { series };
   return undefined;
 }
 

@@ -2,6 +2,8 @@ import type { StreamKind } from '@fleetlog/shared/batch';
 import type { FrameChoice } from '@fleetlog/shared/can';
 import type { Records } from '../export/records.js';
 import type { Series } from './decode/decoder.js';
+import { LineDecoder } from './gps/line-decoder.js';
+import { SampleDecoder } from './samples/sample-decoder.js';
 import { StreamDecoder } from './stream-decoder.js';
 import type { StreamSignal } from './stream-signal.js';
 
@@ -10,11 +12,17 @@ export class ColumnDecoder {
   /** Other records hold none of the signals. */
   readonly kinds: readonly StreamKind[];
   private readonly can: StreamDecoder;
+  private readonly lines: LineDecoder;
+  private readonly samples: SampleDecoder;
 
   /** By column, what a signal is at different times. */
   constructor(columns: readonly (readonly StreamSignal[])[]) {
     this.kinds = [...new Set(columns.flat().map(({ kind }) => kind))];
-    this.can = new StreamDecoder(columns.map((column) => column.filter(({ kind }) => kind === 'can')));
+    this.can = new StreamDecoder(columns.map((column) => column.filter((one) => one.kind === 'can')));
+    this.lines = new LineDecoder(columns.map((column) => column.find((one) => one.kind === 'lines')));
+    this.samples = new SampleDecoder(
+      columns.map((column) => column.find((one) => one.kind === 'samples')?.name),
+    );
   }
 
   /** Of CAN: which frames may say something. */
@@ -28,5 +36,12 @@ export class ColumnDecoder {
    */
   *decode(records: Records, from: number, to: number): Generator<Series[]> {
     if (records.kind === 'can') yield* this.can.decode(records.columns, from, to);
+    else if (records.kind === 'lines') yield* this.lines.decode(records.columns, from, to);
+    else if (records.kind === 'samples') yield* this.samples.decode(records.columns, from, to);
+  }
+
+  /** No more records come for now: what waited for them. */
+  *finish(): Generator<Series[]> {
+    yield* this.lines.finish();
   }
 }

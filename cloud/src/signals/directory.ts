@@ -1,10 +1,14 @@
 import type { Assignment, Catalogue, LoadedDatabase } from './catalogue/index.js';
 import type { Message, Signal } from './dbc/model.js';
+import type { RecordedSignals } from './recorded-signals.js';
 import type { CanSignal, StreamSignal } from './stream-signal.js';
 
-/** Every signal of the streams of a gateway: those that some database gives them, in the order of the databases. */
+/**
+ * Every signal of the streams of a gateway: those that some database gives them, in the order of the databases, then
+ * those that need none.
+ */
 export async function streamSignals(
-  catalogue: Catalogue,
+  { catalogue, recorded }: { catalogue: Catalogue; recorded: RecordedSignals },
   filter: { gateway: string; stream?: string | undefined },
 ): Promise<StreamSignal[]> {
   const found: StreamSignal[] = [];
@@ -16,6 +20,7 @@ export async function streamSignals(
       for (const signal of message.signals) found.push(canSignal(assignment, loaded, message, signal));
     }
   }
+  found.push(...(await recorded.signals(filter)));
   return found;
 }
 

@@ -20,8 +20,8 @@ export const StreamConfig = Type.Object(
     ),
     format: Type.Optional(
       choice(
-        ['candump', 'lines', 'packets'],
-        'CAN frames as candump -L writes them, text lines of any kind (NMEA), or packets of numbers (serial)',
+        ['candump', 'lines', 'packets', 'ubx'],
+        'CAN frames as candump -L writes them, text lines of any kind (NMEA), packets of numbers (serial), or UBX packets of a u-blox receiver with NMEA between them',
       ),
     ),
     path: Type.Optional(Type.String({ minLength: 1, description: 'file: the recording; serial: the port' })),
@@ -134,7 +134,7 @@ export const StreamConfig = Type.Object(
     clock: Type.Optional(
       Type.Boolean({
         description:
-          'command, serial, gpsd: the NMEA sentences tell the true time as they arrive, which sets the clock; default false',
+          'command, serial, gpsd: the receiver tells the true time as it comes, which sets the clock; default false',
       }),
     ),
     batch: BatchConfig,
@@ -148,12 +148,16 @@ type Format = NonNullable<StreamConfig['format']>;
 
 /** Of each source: the keys that it needs, those that it may have, and its formats, of which one is needed if there are any. */
 const sources: Record<StreamConfig['source'], { needs: Key[]; takes: Key[]; formats: Format[] }> = {
-  file: { needs: ['path'], takes: ['pace', 'times', 'strict', 'origin'], formats: ['candump', 'lines'] },
-  command: { needs: ['command'], takes: ['origin', 'clock'], formats: ['candump', 'lines'] },
+  file: {
+    needs: ['path'],
+    takes: ['pace', 'times', 'strict', 'origin'],
+    formats: ['candump', 'lines', 'ubx'],
+  },
+  command: { needs: ['command'], takes: ['origin', 'clock'], formats: ['candump', 'lines', 'ubx'] },
   serial: {
     needs: ['path'],
     takes: ['origin', 'clock', 'baud', 'dataBits', 'parity', 'stopBits', 'rtscts', 'silence', 'packet'],
-    formats: ['lines', 'packets'],
+    formats: ['lines', 'packets', 'ubx'],
   },
   slcan: {
     needs: ['path', 'bitrate'],
@@ -187,14 +191,14 @@ export function checkStreamKeys(stream: string, config: StreamConfig): void {
   }
   if (format !== undefined && !formats.includes(format)) {
     throw refused(
-      `"source: ${source}" has no "format: ${format}"; "streams.${stream}.format" must be ${formats.join(' or ')}`,
+      `"source: ${source}" has no "format: ${format}"; "streams.${stream}.format" must be ${formats.join(', ').replace(/, ([^,]+)$/, ' or $1')}`,
     );
   }
   if (source === 'file' && config.origin === 'live') {
     throw refused(`A recording isn't live; remove "streams.${stream}.origin" or make it simulated`);
   }
-  if (config.clock && format !== undefined && format !== 'lines') {
-    throw refused(`Only NMEA lines tell the time; remove "streams.${stream}.clock"`);
+  if (config.clock && format !== undefined && format !== 'lines' && format !== 'ubx') {
+    throw refused(`Only a GPS receiver tells the time; remove "streams.${stream}.clock"`);
   }
   if ((format === 'packets') === (packet === undefined)) {
     throw refused(

@@ -41,8 +41,9 @@ export function createSerialSource(
   const format = config.packet && packetFormat(config.packet, `streams.${common.stream}.packet`);
   const createTextReader = (counters: SourceCounters, sink: BatchSink): LiveText => {
     const watch = new TextWatch(path, baud, common.logger);
-    const options = { ...common, origin, createFeed, onChunk: (chunk: Uint8Array) => watch.see(chunk) };
-    return new LiveText(options, path, counters, sink);
+    // Packets aren't text; what is neither is counted as noise.
+    const onChunk = config.format === 'ubx' ? {} : { onChunk: (chunk: Uint8Array) => watch.see(chunk) };
+    return new LiveText({ ...common, origin, createFeed, ...onChunk }, path, counters, sink);
   };
   return new LiveSource({
     ...serialLine(config, common),

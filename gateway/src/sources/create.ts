@@ -14,11 +14,12 @@ import {
 import type { Feed } from './feed.js';
 import { FileSource } from './file-source.js';
 import { LinesFeed } from './lines-feed.js';
-import { ArrivalTimes, RecordedTimes } from './line-times.js';
-import { NmeaClock } from '../time/nmea-clock.js';
+import { ArrivalTimes, RecordedTimes, type LineTimes } from './line-times.js';
+import { ReceiverClock } from '../time/receiver-clock.js';
 import { SourceClock } from '../time/source-clock.js';
 import type { TimeKeeper } from '../time/time-keeper.js';
 import type { Source } from './source.js';
+import { UbxFeed } from './ubx/ubx-feed.js';
 
 interface SourceParts {
   clock: Clock;
@@ -45,10 +46,13 @@ export function createSource(
   // Lines are stamped here; the kernel stamps frames with the system's clock, for candump too.
   const basis = config.format === 'candump' || config.source === 'socketcan' ? 'system' : 'gateway';
   const createClock = (): SourceClock => new SourceClock(clock, keeper, basis);
+  const createLinesFeed = (times: LineTimes): Feed =>
+    config.format === 'ubx' ? new UbxFeed(times, compression) : new LinesFeed(times, compression);
   const createLiveFeed = (times: SourceClock): Feed => {
     if (config.format === 'candump') return new CandumpFeed();
-    const gps = config.clock ? new NmeaClock(clock, keeper) : undefined;
-    return new LinesFeed(new ArrivalTimes(times, (...line) => gps?.see(...line)), compression);
+    const isLocalGpsd = config.source === 'gpsd' && isThisMachine(config.host);
+    const gps = config.clock ? new ReceiverClock(clock, keeper, { isLocalGpsd }) : undefined;
+    return createLinesFeed(new ArrivalTimes(times, (...line) => gps?.see(...line)));
   };
   const live = { ...common, createClock };
   if (config.source === 'socketcan') return createSocketCanSource(config, live, events);
@@ -66,9 +70,7 @@ export function createSource(
   return new FileSource({
     ...common,
     createFeed: () =>
-      config.format === 'candump'
-        ? new CandumpFeed()
-        : new LinesFeed(new RecordedTimes(createClock()), compression),
+      config.format === 'candump' ? new CandumpFeed() : createLinesFeed(new RecordedTimes(createClock())),
     path: config.path!,
     paceFactor: paceFactor(config.pace ?? 'max'),
     times: config.times ?? 'original',
@@ -77,6 +79,9 @@ export function createSource(
     origin: config.origin ?? 'recording',
   });
 }
+
+/** gpsd compares pulses with the clock of the machine that it runs on. */
+const isThisMachine = (host = '127.0.0.1'): boolean => /^(127\.|localhost:|\[::1\])/.test(host);
 
 function paceFactor(pace: NonNullable<StreamConfig['pace']>): number {
   if (pace === 'max') return Infinity;

@@ -34,6 +34,10 @@ export abstract class Feed {
   /** A longer line, its line feed included, is malformed. */
   abstract readonly lineBytesMax: number;
   abstract readonly columns: RecordColumns;
+  /** False where a record doesn't end with a line feed. */
+  readonly cutsLines: boolean = true;
+  /** Bytes that are no record of the format; kept all the same. */
+  noiseBytes = 0;
 
   /** `malformed` and `timeReversals` go on from a restored state. */
   readonly counters = { records: 0, malformed: 0, timeReversals: 0 };

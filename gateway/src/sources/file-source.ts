@@ -112,7 +112,7 @@ class FileRun {
     const { stream, limits, clock, logger, path, paceFactor, times, origin } = options;
     const feed = options.createFeed();
     this.feed = feed;
-    this.window = new LineWindow(feed.lineBytesMax, CHUNK_BYTES, resume?.offset);
+    this.window = new LineWindow(feed.lineBytesMax, CHUNK_BYTES, resume?.offset, feed.cutsLines);
     this.batcher = new Batcher({
       stream,
       origin,
@@ -244,6 +244,7 @@ class FileRun {
     counters.records = this.recordsBefore + feed.counters.records;
     counters.malformed = feed.counters.malformed;
     counters.timeReversals = feed.counters.timeReversals;
+    if (!feed.cutsLines) counters.noiseBytes = feed.noiseBytes;
     counters.positionBytes = this.window.position;
   }
 }

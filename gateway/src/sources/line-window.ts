@@ -25,6 +25,8 @@ export class LineWindow {
     readonly lineBytesMax: number,
     private readonly chunkBytes: number,
     offset = 0,
+    /** False where line feeds mean nothing: who takes the bytes decides where a record ends, and leaves little. */
+    private readonly cutsLines = true,
   ) {
     this.bytes = new Uint8Array(chunkBytes + 4096);
     this.base = offset;
@@ -42,7 +44,7 @@ export class LineWindow {
 
   /** True where a line has begun that has no line feed yet. */
   get unfinished(): boolean {
-    return this.end > this.linesEnd || this.skipFrom >= 0;
+    return this.end > (this.cutsLines ? this.linesEnd : this.at) || this.skipFrom >= 0;
   }
 
   /** Where the next chunk goes. All whole lines must have been taken. */
@@ -66,6 +68,7 @@ export class LineWindow {
   filled(count: number): void {
     const from = this.end;
     this.end += count;
+    if (!this.cutsLines) return;
     if (this.skipFrom >= 0) {
       const feed = this.bytes.subarray(0, this.end).indexOf(LF, from);
       if (feed < 0) return this.drop();

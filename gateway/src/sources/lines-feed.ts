@@ -61,7 +61,8 @@ export class LinesFeed extends Feed {
     this.times.restore(state.lineTimes);
   }
 
-  private takeLine(window: LineWindow, end: number, batcher: Batcher): FeedStop {
+  /** Takes the record `[window.at, end)`. */
+  protected takeLine(window: LineWindow, end: number, batcher: Batcher): FeedStop {
     const { columns, times } = this;
     if (this.timedLine !== this.lineNumber + 1) {
       this.timeUs = times.timeOf(window.bytes, window.at, end);

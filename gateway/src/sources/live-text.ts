@@ -49,7 +49,7 @@ export class LiveText {
     this.times = options.createClock();
     const feed = options.createFeed(this.times);
     this.feed = feed;
-    this.window = new LineWindow(feed.lineBytesMax, CHUNK_BYTES);
+    this.window = new LineWindow(feed.lineBytesMax, CHUNK_BYTES, 0, feed.cutsLines);
     this.batcher = new Batcher({
       stream,
       origin,
@@ -133,5 +133,6 @@ export class LiveText {
     counters.records = before.records + feed.counters.records;
     counters.malformed = before.malformed + feed.counters.malformed;
     counters.timeReversals = before.timeReversals + feed.counters.timeReversals;
+    if (!feed.cutsLines) counters.noiseBytes = (before.noiseBytes ?? 0) + feed.noiseBytes;
   }
 }

@@ -1,3 +1,5 @@
+import { mayBeUbx, readUbx, timeOfPacket, ubxSync } from '@fleetlog/shared/gnss';
+
 const LF = 10;
 const DOLLAR = 36;
 const ASTERISK = 42;
@@ -15,7 +17,8 @@ const YEAR_OF_CENTURY_MAX = 79;
  * The time that NMEA 0183 sentences tell: RMC and ZDA with date; GGA, GLL and GNS give the time of day for the last
  * date. A step of more than an hour counts only when a dated sentence of a later moment confirms it, so that one
  * absurd sentence (a week roll-over, a receiver that just woke up) changes nothing. Sentences whose checksum is wrong
- * or missing are passed over, and so is whatever else the bytes hold.
+ * or missing are passed over, and so is whatever else the bytes hold. Between sentences u-blox's receivers send packets,
+ * of which some tell date and time (NAV-PVT).
  */
 export class NmeaTime {
   /** The last time told, µs since the Unix epoch. */
@@ -23,8 +26,10 @@ export class NmeaTime {
   /** A dated time that is a step of more than an hour away. */
   unconfirmedUs: number | undefined;
 
-  /** Looks at the line `[start, end)`. */
+  /** Looks at the line, or packet, `[start, end)`. */
   see(bytes: Uint8Array, start: number, end: number): void {
+    const told = mayBeUbx(bytes, start, end) ? timeOfPacket(readUbx(bytes, start, end)) : undefined;
+    if (told) return this.dated(told.timeUs);
     const fields = timedSentence(bytes, start, end);
     if (!fields) return;
     const type = fields[0].slice(2);
@@ -37,8 +42,7 @@ export class NmeaTime {
   static firstIn(bytes: Uint8Array, start: number, end: number): number | undefined {
     const nmea = new NmeaTime();
     for (let at = start; at < end;) {
-      const feed = bytes.indexOf(LF, at);
-      const lineEnd = feed < 0 || feed >= end ? end : feed + 1;
+      const lineEnd = endOf(bytes, at, end);
       const before = nmea.unconfirmedUs;
       nmea.see(bytes, at, lineEnd);
       if (nmea.timeUs !== undefined) return before;
@@ -71,6 +75,16 @@ export class NmeaTime {
       }
     }
   }
+}
+
+/** Where the line, or the packet, ends that begins at `start`. */
+function endOf(bytes: Uint8Array, start: number, end: number): number {
+  const packet = mayBeUbx(bytes, start, end) ? readUbx(bytes, start, end) : undefined;
+  if (packet?.state === 'right') return packet.end;
+  const feed = bytes.indexOf(LF, start);
+  const lineEnd = feed < 0 || feed >= end ? end : feed + 1;
+  const sync = bytes.indexOf(ubxSync, start + 1);
+  return sync > 0 && sync < lineEnd ? sync : lineEnd;
 }
 
 const timedTypes = new Set(['RMC', 'ZDA', 'GGA', 'GLL', 'GNS']);

@@ -26,7 +26,7 @@ export interface SourceCounters {
   malformed: number;
   /** Records whose time was before that of the record before them; kept as they are. */
   timeReversals: number;
-  /** Serial sensors: bytes that belong to no packet. */
+  /** Sensors and receivers: bytes that belong to no packet. */
   noiseBytes?: number;
   /** CAN adapters: how often they said that they dropped frames. */
   overruns?: number;

@@ -1,0 +1,2 @@
+export * from './ubx-packet.js';
+export * from './ubx-times.js';
