@@ -7,6 +7,7 @@ import { startApi } from './api/server.js';
 import { Broker } from './broker/broker.js';
 import { BrokerClient } from './broker/broker-client.js';
 import type { CloudConfig } from './config.js';
+import { Groups } from './consumers/groups.js';
 import { openIndex, type Index } from './index/index.js';
 import { Ingest } from './ingest/ingest.js';
 import type { ListenAddress } from './listen.js';
@@ -40,6 +41,7 @@ export async function runCloud(config: CloudConfig, options: CloudOptions): Prom
   if (rebuildIndex) await rebuilt(index, options);
   if (signal.aborted) return;
   const catalogue = await Catalogue.open(join(config.data, 'catalogue'));
+  await using groups = await Groups.open({ log, clock, logger });
   await using ingest = await Ingest.open({ log, logger, clock, queue: config.ingest });
   await using broker = config.mqtt.broker
     ? await BrokerClient.start(config.mqtt.broker, ingest, logger)
@@ -50,6 +52,7 @@ export async function runCloud(config: CloudConfig, options: CloudOptions): Prom
     log,
     index,
     fleet: ingest,
+    groups,
     catalogue,
     logger,
     clock,

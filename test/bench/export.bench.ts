@@ -6,6 +6,7 @@ import { systemClock } from '@fleetlog/shared/util';
 import { startApi } from '#cloud/api/server.js';
 import { exportRecords } from '#cloud/export/export.js';
 import { formats, type FormatName } from '#cloud/export/formats.js';
+import { Groups } from '#cloud/consumers/groups.js';
 import { openIndex, type Index } from '#cloud/index/index.js';
 import type { Log } from '#cloud/log/log.js';
 import { openLog } from '#cloud/log/rocksdb-log.js';
@@ -141,7 +142,9 @@ async function exported(
 
 async function overHttp(index: Index, log: Log, frames: number, on: string): Promise<BenchRow> {
   await using folder = await tempFolder('catalogue');
+  await using groups = await Groups.open({ log, logger: silentLogger, clock: systemClock });
   const api = await startApi({
+    groups,
     catalogue: await Catalogue.open(folder.path),
     host: '127.0.0.1',
     port: 0,

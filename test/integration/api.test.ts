@@ -362,13 +362,19 @@ describe('HTTP API', () => {
     assert.deepEqual(await json(cloud, '/v1/health'), { status: 'ok' });
     const openapi = await json<{ paths: object }>(cloud, '/v1/openapi.json');
     assert.deepEqual(Object.keys(openapi.paths).sort(), [
+      '/metrics',
       '/v1/assignments',
       '/v1/clocks',
+      '/v1/consume',
       '/v1/databases',
       '/v1/databases/{name}',
       '/v1/export',
       '/v1/gaps',
       '/v1/gateways',
+      '/v1/groups',
+      '/v1/groups/{group}',
+      '/v1/groups/{group}/members/{member}/commit',
+      '/v1/groups/{group}/reset',
       '/v1/health',
       '/v1/latest',
       '/v1/query',
@@ -382,12 +388,13 @@ describe('HTTP API', () => {
 
   it('names the port that is taken, and what to do', async () => {
     await using cloud = await serveCloud();
-    const { log, index, fleet, catalogue, api } = cloud;
+    const { log, index, fleet, groups, catalogue, api } = cloud;
     await assert.rejects(
       startApi({
         log,
         index,
         fleet,
+        groups,
         catalogue,
         logger: silentLogger,
         clock: systemClock,

@@ -9,6 +9,7 @@ interface Partition {
 
 /** A whole log in memory, for tests of what reads one. */
 export class MemoryLog implements Log {
+  readonly grew = new Signal();
   private readonly partitions: Partition[];
   private readonly kept = new Map<string, Uint8Array>();
 
@@ -35,6 +36,7 @@ export class MemoryLog implements Log {
     });
     for (const { key, value } of notes) this.kept.set(key, value);
     for (const { partition } of entries) this.partitions[partition].grown.set();
+    if (entries.length > 0) this.grew.set();
     return offsets;
   }
 

@@ -3,6 +3,7 @@ import { silentLogger } from '@fleetlog/shared/log';
 import { systemClock } from '@fleetlog/shared/util';
 import type { ApiLimits } from '#cloud/api/context.js';
 import { startApi, type Api } from '#cloud/api/server.js';
+import { Groups, type GroupLimits } from '#cloud/consumers/groups.js';
 import { openIndex, type Index } from '#cloud/index/index.js';
 import { Catalogue } from '#cloud/signals/catalogue/index.js';
 import { FakeFleet } from './fake-fleet.js';
@@ -14,6 +15,7 @@ export interface ServingCloud extends AsyncDisposable {
   log: MemoryLog;
   fleet: FakeFleet;
   index: Index;
+  groups: Groups;
   catalogue: Catalogue;
   api: Api;
 }
@@ -21,23 +23,26 @@ export interface ServingCloud extends AsyncDisposable {
 export async function serveCloud(
   options: {
     limits?: Partial<ApiLimits>;
+    groupLimits?: GroupLimits;
     log?: MemoryLog;
     /** Puts something between the API and the index. */
     wrapIndex?: (index: Index) => Index;
   } = {},
 ): Promise<ServingCloud> {
-  const { limits, log = new MemoryLog(), wrapIndex = (index: Index) => index } = options;
+  const { limits, groupLimits, log = new MemoryLog(), wrapIndex = (index: Index) => index } = options;
   const folder = await tempFolder('api');
   const fleet = new FakeFleet();
   const parts = { log, logger: silentLogger, clock: systemClock };
   const index = await openIndex({ ...parts, path: join(folder.path, 'index') });
   const catalogue = await Catalogue.open(join(folder.path, 'catalogue'));
+  const groups = await Groups.open({ ...parts, ...(groupLimits && { limits: groupLimits }) });
   const api = await startApi({
     ...parts,
     host: '127.0.0.1',
     port: 0,
     index: wrapIndex(index),
     fleet,
+    groups,
     catalogue,
     version: '1.2.3',
     ...(limits && { limits }),
@@ -46,10 +51,12 @@ export async function serveCloud(
     log,
     fleet,
     index,
+    groups,
     catalogue,
     api,
     [Symbol.asyncDispose]: async () => {
       await api.close();
+      await groups[Symbol.asyncDispose]();
       await index.close();
       await folder[Symbol.asyncDispose]();
     },

@@ -2,6 +2,7 @@ import type { FastifyReply } from 'fastify';
 import type { Logger } from '@fleetlog/shared/log';
 import type { Clock } from '@fleetlog/shared/util';
 import type { Index } from '../index/index.js';
+import type { Groups } from '../consumers/groups.js';
 import type { Fleet } from '../ingest/fleet.js';
 import type { Log } from '../log/log.js';
 import type { Catalogue } from '../signals/catalogue/index.js';
@@ -42,6 +43,7 @@ export interface ApiContext {
   log: Log;
   index: Index;
   fleet: Fleet;
+  groups: Groups;
   catalogue: Catalogue;
   recorded: RecordedSignals;
   logger: Logger;

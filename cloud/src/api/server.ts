@@ -5,6 +5,7 @@ import { FleetlogError } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
 import type { Clock } from '@fleetlog/shared/util';
 import type { Index } from '../index/index.js';
+import type { Groups } from '../consumers/groups.js';
 import type { Fleet } from '../ingest/fleet.js';
 import { formatAddress, listenError, type ListenAddress } from '../listen.js';
 import type { Log } from '../log/log.js';
@@ -18,6 +19,9 @@ import { exportRoutes } from './export-routes.js';
 import { listRoutes } from './list-routes.js';
 import { latestRoutes } from './latest-routes.js';
 import { queryRoutes } from './query-routes.js';
+import { consumeRoutes } from './consume-routes.js';
+import { groupRoutes } from './group-routes.js';
+import { metricsRoutes } from './metrics-routes.js';
 import { signalRoutes } from './signal-routes.js';
 import { Slots } from './slots.js';
 import { stateRoutes } from './state-routes.js';
@@ -27,6 +31,7 @@ export interface ApiOptions extends ListenAddress {
   log: Log;
   index: Index;
   fleet: Fleet;
+  groups: Groups;
   catalogue: Catalogue;
   logger: Logger;
   clock: Clock;
@@ -42,12 +47,13 @@ export interface Api extends ListenAddress {
 
 /** Serves the HTTP API. Errors: FLEETLOG_PORT_TAKEN, FLEETLOG_CONFIG for an address that isn't ours. */
 export async function startApi(options: ApiOptions): Promise<Api> {
-  const { host, port, log, index, fleet, catalogue, logger, clock, version } = options;
+  const { host, port, log, index, fleet, groups, catalogue, logger, clock, version } = options;
   const limits = { ...defaultLimits, ...options.limits };
   const context: ApiContext = {
     log,
     index,
     fleet,
+    groups,
     catalogue,
     recorded: new RecordedSignals(index, log),
     logger,
@@ -90,6 +96,9 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   queryRoutes(app, context);
   latestRoutes(app, context);
   stateRoutes(app, context);
+  consumeRoutes(app, context);
+  groupRoutes(app, context);
+  metricsRoutes(app, context);
   try {
     await app.listen({ host, port });
   } catch (error) {

@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import { createCommand, describeCommand } from '@fleetlog/shared/cli';
-import { ApiClient } from './fleetlog-client.js';
+import { ApiClient } from '../client/api-client.js';
 import { StreamOutput } from './fleetlog-output.js';
 
 /** What a command works with. */

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { FleetlogError, isFleetlogError } from '@fleetlog/shared/errors';
 import type { Streams } from '../api/schemas.js';
 import { formats } from '../export/formats.js';
-import type { ApiStream, Query } from './fleetlog-client.js';
+import type { ApiStream, Query } from '../client/api-client.js';
 import {
   contextOf,
   createSubcommand,

@@ -1,7 +1,7 @@
 import { open, readFile, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
-import type { Query } from './fleetlog-client.js';
+import type { Query } from '../client/api-client.js';
 import type { Output } from './fleetlog-output.js';
 
 /** The range as the cloud understood it, so that "now" is the same moment when the transfer goes on. */

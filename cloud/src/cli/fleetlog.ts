@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
 import { assignCommand } from './fleetlog-assign.js';
+import { consumeCommand } from './fleetlog-consume.js';
 import { createRoot, type CliStreams } from './fleetlog-context.js';
 import { databasesCommand } from './fleetlog-databases.js';
 import { clocksCommand } from './fleetlog-clocks.js';
 import { exportCommand } from './fleetlog-export.js';
 import { latestCommand } from './fleetlog-latest.js';
+import { groupsCommand } from './fleetlog-groups.js';
 import { gapsCommand, gatewaysCommand, statusCommand, streamsCommand } from './fleetlog-lists.js';
 import { queryCommand } from './fleetlog-query.js';
 import { signalsCommand } from './fleetlog-signals.js';
@@ -22,6 +24,8 @@ export function createFleetlog(streams: CliStreams): Command {
     gapsCommand(streams),
     exportCommand(streams),
     tailCommand(streams),
+    consumeCommand(streams),
+    groupsCommand(streams),
     databasesCommand(streams),
     assignCommand(streams),
     vehiclesCommand(streams),

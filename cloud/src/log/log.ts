@@ -1,3 +1,5 @@
+import type { Signal } from '@fleetlog/shared/util';
+
 /** A batch in the log. */
 export interface LogEntry {
   partition: number;
@@ -34,6 +36,8 @@ export interface PartitionEnds {
  */
 export interface Log extends AsyncDisposable {
   readonly partitionCount: number;
+  /** Set whenever entries have become durable, in whichever partition. */
+  readonly grew: Signal;
   /** A gateway's batches are all in one partition. */
   partitionOf(gateway: string): number;
   /**

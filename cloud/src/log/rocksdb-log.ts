@@ -61,6 +61,7 @@ export async function logOver(store: OrderedStore, { partitions, logger, clock }
 }
 
 class RocksDbLog implements Log {
+  readonly grew = new Signal();
   private writing: Promise<unknown> = Promise.resolve();
   private readonly grown: Signal[];
   private readonly recent: RecentEntries;
@@ -122,6 +123,7 @@ class RocksDbLog implements Log {
       this.grown[i].set();
     }
     this.recent.add(appended);
+    if (appended.length > 0) this.grew.set();
     return appended.map(({ offset }) => offset);
   }
 
@@ -129,7 +131,10 @@ class RocksDbLog implements Log {
     this.checkPartition(partition);
     const { first, durableNext } = this.partitions[partition];
     const from = Math.max(offset, first);
-    for await (const page of this.pages(partition, from, durableNext, options.limit)) yield* page;
+    const { limit = Infinity } = options;
+    const recent = this.recent.from(partition, from);
+    if (recent.length > 0) yield* recent.slice(0, limit);
+    else for await (const page of this.pages(partition, from, durableNext, limit)) yield* page;
   }
 
   async get(partition: number, offsets: readonly number[]): Promise<(LogEntry | undefined)[]> {

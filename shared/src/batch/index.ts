@@ -1,7 +1,7 @@
 export * from './types.js';
 export * from './envelope.js';
 export { checkCborShape } from './cbor-shape.js';
-export { encodePlain } from './plain-cbor.js';
+export { decodePlain, encodePlain } from './plain-cbor.js';
 export { compress, decompress } from './zstd.js';
 export { TextLines } from './text-lines.js';
 export { encodeLines, decodeLines } from './lines-codec.js';

@@ -21,6 +21,7 @@ export interface ApiStream {
 interface RequestOptions {
   method: 'GET' | 'POST' | 'DELETE';
   content?: Uint8Array | undefined;
+  contentType?: string;
   silenceMsMax: number;
   signal?: AbortSignal | undefined;
 }
@@ -50,6 +51,15 @@ export class ApiClient {
   async change<T>(method: 'POST' | 'DELETE', path: string, query: Query, content?: Uint8Array): Promise<T> {
     const response = await this.request(path, query, { method, content, silenceMsMax: 60_000 });
     return this.parsed<T>(await text(await this.answer(response)));
+  }
+
+  /** Posts a JSON body. Errors: as `json`. */
+  async post<T>(path: string, body: object, signal?: AbortSignal): Promise<T> {
+    const content = Buffer.from(JSON.stringify(body));
+    const options = { content, contentType: 'application/json', silenceMsMax: 30_000, signal };
+    return this.parsed<T>(
+      await text(await this.answer(await this.request(path, {}, { method: 'POST', ...options }))),
+    );
   }
 
   private parsed<T>(body: string): T {
@@ -97,7 +107,7 @@ export class ApiClient {
   private request(
     path: string,
     query: Query,
-    { method, content, silenceMsMax, signal }: RequestOptions,
+    { method, content, contentType, silenceMsMax, signal }: RequestOptions,
   ): Promise<http.IncomingMessage> {
     const url = new URL(this.base);
     url.pathname = `${url.pathname.replace(/\/$/, '')}${path}`;
@@ -106,7 +116,7 @@ export class ApiClient {
       for (const one of [value].flat()) url.searchParams.append(name, one);
     }
     const { request: open } = url.protocol === 'https:' ? https : http;
-    const headers = content && { 'content-type': 'application/octet-stream' };
+    const headers = content && { 'content-type': contentType ?? 'application/octet-stream' };
     return new Promise((resolve, reject) => {
       const options = { method, agent: false, ...(headers && { headers }), ...(signal && { signal }) };
       const request = open(url, options, resolve);

@@ -1,0 +1,28 @@
+import type { LogEntry } from '../log/log.js';
+
+/** A partition in the hands of a member. */
+export interface Lease {
+  readonly partition: number;
+  /** Offset of the first entry that the member hasn't been given. */
+  next: number;
+  /** What the member has said is finished, durably. */
+  committed: number;
+  /** Nothing more is given: the partition is on its way to another member. */
+  revoked: boolean;
+  /** The log's end when the member came: what `until: end` goes to. */
+  end: number;
+  /** Position that the member was told last, by a batch or otherwise. */
+  told: number;
+  /** A read of the log under way; it holds nothing open. */
+  reading: AsyncIterator<LogEntry> | undefined;
+}
+
+export const newLease = (partition: number, next: number, end: number): Lease => ({
+  partition,
+  next,
+  committed: next,
+  revoked: false,
+  end,
+  told: next,
+  reading: undefined,
+});

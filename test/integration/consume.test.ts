@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import { decodeBatch, decodePlain } from '@fleetlog/shared/batch';
+import { isFleetlogError } from '@fleetlog/shared/errors';
+import { LogClient } from '#cloud/client/index.js';
+import { SequenceReader } from '#cloud/client/sequence-reader.js';
+import { append, canBatch, gapBatch, lineBatch } from '../support/recorded.js';
+import { ended, start, type Ended } from '../support/run-command.js';
+import { serveCloud, type ServingCloud } from '../support/serving-cloud.js';
+import { until } from '../support/until.js';
+
+const bin = 'cloud/dist/cli/fleetlog-bin.js';
+const gateway = 'truck-17';
+const all = ['--from', 'earliest', '--until-end'];
+
+const run = ({ api }: ServingCloud, ...parameters: string[]): Promise<Ended> =>
+  ended(start(bin, parameters, { FLEETLOG_URL: api.url }));
+
+const lines = ({ stdout, stderr }: Ended): Record<string, unknown>[] => {
+  assert.equal(stderr, '');
+  const text = stdout.toString().trimEnd();
+  return text === '' ? [] : text.split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+};
+
+const second = 1_500_000_000_000_000;
+/** Two batches of frames, one of lines between them, and a gap record. */
+async function fill({ log }: ServingCloud): Promise<void> {
+  await append(log, [
+    canBatch([second, second + 1000], { gateway, sequence: 0 }),
+    lineBatch([{ timeUs: second + 10, text: '$GPGGA,1\n' }], { gateway }),
+    canBatch([second + 2000], { gateway, sequence: 1 }),
+    gapBatch(2, 4, 'buffer-full', { gateway }),
+  ]);
+}
+
+describe('fleetlog consume', () => {
+  it('prints a line for each batch, and the next run goes on behind what was committed', async () => {
+    await using cloud = await serveCloud();
+    await fill(cloud);
+    const first = lines(await run(cloud, 'consume', '--group', 'g', ...all, '--commit'));
+    assert.deepEqual(
+      first.map(({ offset, stream, records, gapTo }) => [offset, stream, records, gapTo]),
+      [
+        [0, 'can0', 2, undefined],
+        [1, 'gps0', 1, undefined],
+        [2, 'can0', 1, undefined],
+        [3, 'can0', 100, 4],
+      ],
+    );
+    assert.equal(decodeBatch(Buffer.from(first[2].bytes as string, 'base64')).header.sequence, 1);
+    assert.deepEqual(lines(await run(cloud, 'consume', '--group', 'g', '--until-end')), []);
+    await append(cloud.log, [canBatch([second + 3000], { gateway, sequence: 5 })]);
+    const next = lines(await run(cloud, 'consume', '--group', 'g', '--until-end', '--commit', 'on-exit'));
+    assert.deepEqual(
+      next.map(({ offset }) => offset),
+      [4],
+    );
+  });
+
+  it('without --commit everything comes again', async () => {
+    await using cloud = await serveCloud();
+    await fill(cloud);
+    for (let i = 0; i < 2; i++) {
+      const seen = lines(await run(cloud, 'consume', '--group', 'g', ...(i === 0 ? all : ['--until-end'])));
+      assert.equal(seen.length, 4);
+    }
+  });
+
+  it('prints records as JSON, as candump, and batches as a CBOR sequence', async () => {
+    await using cloud = await serveCloud();
+    await fill(cloud);
+    const records = lines(await run(cloud, 'consume', '--group', 'a', ...all, '--decode'));
+    assert.deepEqual(
+      records.map(({ stream, text, data }) => [stream, text ?? data]),
+      [
+        ['can0', '0000000000000000'],
+        ['can0', '0000000000000001'],
+        ['gps0', '$GPGGA,1'],
+        ['can0', '0000000000000000'],
+      ],
+    );
+    const candump = await run(cloud, 'consume', '--group', 'b', ...all, '--format', 'candump');
+    assert.equal(
+      candump.stdout.toString(),
+      '(1500000000.000000) can0 100#0000000000000000\n(1500000000.001000) can0 101#0000000000000001\n' +
+        '(1500000000.002000) can0 100#0000000000000000\n',
+    );
+    const cbor = await run(cloud, 'consume', '--group', 'c', ...all, '--format', 'cbor', '--stream', 'gps0');
+    const item = decodePlain(cbor.stdout, { depthMax: 2, itemsMax: 100 }) as Map<string, unknown>;
+    assert.equal(item.get('offset'), 1);
+    assert.equal(decodeBatch(item.get('bytes') as Uint8Array).header.stream, 'gps0');
+  });
+
+  it('refuses what makes no sense with status 2, and says what to do', async () => {
+    await using cloud = await serveCloud();
+    for (const [parameters, message] of [
+      [['--group', 'g', '--format', 'cbor', '--decode'], /leave out --decode/],
+      [['--group', 'G/1'], /can't be the name of a group/],
+      [['--group', 'g', '--commit', 'sometimes'], /each, on-exit, or a number/],
+      [['--group', 'g', '--from', 'yesterday'], /isn't a time/],
+      [[], /required option '--group <name>'/],
+    ] as const) {
+      const { status, stderr } = await run(cloud, 'consume', ...parameters);
+      assert.equal(status, 2, stderr);
+      assert.match(stderr, message);
+    }
+  });
+
+  it('ends on SIGTERM with status 0, having committed what it printed', async () => {
+    await using cloud = await serveCloud();
+    await fill(cloud);
+    const parameters = ['consume', '--group', 'g', '--from', 'earliest', '--commit', 'on-exit'];
+    const child = start(bin, parameters, { FLEETLOG_URL: cloud.api.url });
+    let printed = 0;
+    child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString().split('\n').length - 1));
+    await until('all is printed', () => printed === 4, 30_000);
+    child.kill('SIGTERM');
+    assert.equal((await ended(child)).status, 0);
+    const { partitions } = cloud.groups.state('g');
+    assert.ok(partitions.every(({ next, end }) => next === end));
+  });
+
+  it('groups: lists lag, resets with a dry run first, and deletes', async () => {
+    await using cloud = await serveCloud();
+    await fill(cloud);
+    assert.match((await run(cloud, 'groups')).stdout.toString(), /^There are no groups yet/);
+    await run(cloud, 'consume', '--group', 'g', ...all, '--commit');
+    assert.match((await run(cloud, 'groups')).stdout.toString(), /\ng +0 +0 batches +0 s +20/);
+    const reset = ['groups', 'reset', '--group', 'g', '--to', 'earliest'];
+    const dry = await run(cloud, ...reset, '--dry-run');
+    assert.match(dry.stdout.toString(), / 4 +0 +4\n(.*\n)*Nothing was changed/);
+    assert.equal(lines(await run(cloud, 'groups', '--json')).length, 1);
+    assert.equal(
+      cloud.groups.state('g').partitions.reduce((sum, { next, end }) => sum + end - next, 0),
+      0,
+    );
+    await run(cloud, ...reset);
+    assert.match((await run(cloud, 'groups', '--group', 'g')).stdout.toString(), /\ng +0 +4 batches/);
+    const metrics = await (await fetch(`${cloud.api.url}/metrics`)).text();
+    const partition = cloud.log.partitionOf(gateway);
+    assert.ok(metrics.includes(`fleetlog_group_lag_batches{group="g",partition="${partition}"} 4\n`));
+    assert.equal((await run(cloud, 'groups', 'delete', '--group', 'g')).status, 0);
+    const gone = await run(cloud, 'groups', '--group', 'g');
+    assert.equal(gone.status, 2);
+    assert.match(gone.stderr, /There is no group g/);
+  });
+});
+
+describe('the client', () => {
+  it('a consumer in a few lines: each batch once, finished when the next is asked for', async () => {
+    await using cloud = await serveCloud();
+    await fill(cloud);
+    const log = new LogClient(cloud.api.url);
+    const counts: number[] = [];
+    for await (const batch of log.read({ group: 'g', from: 'earliest', untilEnd: true })) {
+      counts.push(batch.records()?.columns.count ?? 0);
+    }
+    assert.deepEqual(counts, [2, 1, 1, 0]);
+    const { partitions } = cloud.groups.state('g');
+    assert.ok(partitions.every(({ next, end }) => next === end));
+  });
+
+  it('a batch under way when the consumer failed comes again', async () => {
+    await using cloud = await serveCloud();
+    await fill(cloud);
+    const log = new LogClient(cloud.api.url);
+    const offsets: number[] = [];
+    const attempt = async (): Promise<void> => {
+      for await (const { offset } of log.read({ group: 'g', from: 'earliest', untilEnd: true })) {
+        offsets.push(offset);
+        if (offset === 2 && offsets.length === 3) throw new Error('as if it crashed');
+      }
+    };
+    await assert.rejects(attempt(), /crashed/);
+    await attempt();
+    assert.ok(offsets.slice(3).includes(2));
+    assert.equal(offsets.at(-1), 3);
+  });
+
+  it('fails at once where no cloud answers', async () => {
+    const log = new LogClient('http://127.0.0.1:9');
+    await assert.rejects(log.read({ group: 'g' }).next(), (error) =>
+      isFleetlogError(error, 'FLEETLOG_UNREACHABLE'),
+    );
+  });
+
+  it('takes a sequence apart however it was cut', () => {
+    const items = [0, 1, 23, 24, 255, 256, 70_000].map((length) => Buffer.alloc(length, length % 251));
+    const heads = [[0x40], [0x41], [0x57], [0x58, 24], [0x58, 255], [0x59, 1, 0], [0x5a, 0, 1, 0x11, 0x70]];
+    const whole = Buffer.concat(items.flatMap((item, i) => [Buffer.from(heads[i]), item]));
+    for (const size of [1, 2, 3, 7, 1000, whole.length]) {
+      const reader = new SequenceReader();
+      const found: Buffer[] = [];
+      for (let at = 0; at < whole.length; at += size) {
+        for (const item of reader.take(whole.subarray(at, at + size))) found.push(Buffer.from(item));
+      }
+      assert.deepEqual(found, items, `in pieces of ${size}`);
+    }
+    assert.throws(() => [...new SequenceReader().take(Buffer.from('<html>'))], /isn't a sequence/);
+  });
+});
