@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { createCommand, describeCommand, stopSignal } from '@fleetlog/shared/cli';
 import { systemClock } from '@fleetlog/shared/util';
+import { databaseText } from './database.js';
 import { addFleetCommands } from './fleet.js';
 import { recordDrive } from './record.js';
 import { speakSlcan } from './slcan.js';
@@ -110,5 +111,10 @@ export function simCommand(): Command {
       speakSlcan(options, process.stdin, process.stdout, systemClock, stopSignal()),
     );
   addFleetCommands(sim);
+  describeCommand(
+    sim.command('database').argument('<kind>', 'a kind of vehicle that a scenario can have'),
+    'Prints what the frames of a kind of vehicle mean, as a DBC file.',
+    ['fleetlog-sim database truck > truck.dbc', 'fleetlog databases add truck.dbc --name truck'],
+  ).action((kind: string) => void process.stdout.write(databaseText(kind)));
   return sim;
 }

@@ -1,5 +1,6 @@
 import { FleetlogError } from '@fleetlog/shared/errors';
-import { LINE_BYTES_MAX, Message } from './can-text.js';
+import { Message } from './can-text.js';
+import { arbitrationPriority, CandumpLines, LINE_BYTES_MAX } from './candump-line.js';
 import { Drive } from './drive.js';
 import { extraMessages, vehicleMessages, type ExtraKind } from './messages.js';
 import { Prng } from './prng.js';
@@ -36,8 +37,7 @@ export class CanBus {
   private readonly periodUs: Float64Array;
   private freeUs = 0;
   private stampUs = 0;
-  private second = -1;
-  private readonly secondText = new Uint8Array(10);
+  private readonly lines = new CandumpLines();
   /** Frames written so far. */
   frames = 0;
 
@@ -95,16 +95,8 @@ export class CanBus {
     cycleUs[winner] += this.periodUs[winner];
     dueUs[winner] = Math.max(this.freeUs, cycleUs[winner] + Math.abs(prng.gauss()) * message.jitterUs);
 
-    const timeUs = this.startUs + this.stampUs;
-    const second = Math.floor(timeUs / 1e6);
-    if (second !== this.second) this.writeSecond(second);
     this.frames++;
-    return message.write(out, at, this.secondText, timeUs - second * 1e6);
-  }
-
-  private writeSecond(second: number): void {
-    this.second = second;
-    this.secondText.set(Buffer.from(String(second).padStart(10, '0')));
+    return this.lines.write(out, at, this.startUs + this.stampUs, message.head, message.data);
   }
 }
 
@@ -116,7 +108,4 @@ export function* candumpText(options: CanBusOptions & { durationUs: number }): G
   }
 }
 
-/** On the bus the lower identifier wins, and a standard one over an extended one with the same first 11 bits. */
-function priority(id: number): number {
-  return id >= 0x2000_0000 ? (id & 0x1fff_ffff) + 0.5 : id * 2 ** 18;
-}
+const priority = (id: number): number => arbitrationPriority(id & 0x1fff_ffff, id >= 0x2000_0000);

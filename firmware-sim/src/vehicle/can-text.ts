@@ -1,8 +1,8 @@
 import { CAN_EFF_FLAG, CAN_EFF_MASK, CAN_ERR_FLAG } from '@fleetlog/shared/can';
+import { lineHead } from './candump-line.js';
 import type { MessageSpec } from './messages.js';
 import { signalIndex } from './signals.js';
 
-const upperDigits = Uint8Array.from(Buffer.from('0123456789ABCDEF'));
 /** CRC-8 SAE J1850: polynomial 0x1D. */
 const crc8 = Uint8Array.from({ length: 256 }, (_, byte) => {
   for (let bit = 0; bit < 8; bit++) byte = byte & 0x80 ? ((byte << 1) ^ 0x1d) & 0xff : byte << 1;
@@ -15,15 +15,13 @@ const FRAME_BITS_EXTENDED = 67;
 const BIT_US = 2; // 500 kbit/s
 const FD_DATA_BIT_US = 0.5; // 2 Mbit/s behind the bit rate switch
 
-/** Longest line: 64 data bytes and an interface name of 15 characters. */
-export const LINE_BYTES_MAX = 192;
-
 /** One message, ready to be rendered over and over. */
 export class Message {
   readonly periodUs: number;
   readonly jitterUs: number;
-  private readonly head: Uint8Array;
-  private readonly data: Uint8Array;
+  /** As lines of text have them. */
+  readonly head: Uint8Array;
+  readonly data: Uint8Array;
   private readonly constant: Uint8Array;
   private readonly fields: Float64Array;
   private readonly counterBit: number;
@@ -35,13 +33,10 @@ export class Message {
 
   constructor(spec: MessageSpec, interfaceName: string, counter: number) {
     const wide = spec.id >= CAN_ERR_FLAG; // error frames are written as 8 digits, too
-    const digits = (spec.id >= CAN_EFF_FLAG ? spec.id & CAN_EFF_MASK : spec.id)
-      .toString(16)
-      .toUpperCase()
-      .padStart(wide ? 8 : 3, '0');
     const separator = spec.form === 'fd' ? '##1' : '#';
     const remote = spec.form === 'remote' ? `R${spec.length > 0 ? spec.length : ''}` : '';
-    this.head = Uint8Array.from(Buffer.from(`) ${interfaceName} ${digits}${separator}${remote}`));
+    const id = spec.id >= CAN_EFF_FLAG ? spec.id & CAN_EFF_MASK : spec.id;
+    this.head = lineHead(interfaceName, id, wide ? 8 : 3, `${separator}${remote}`);
     this.form = spec.form;
     this.periodUs = spec.periodMs * 1000;
     this.jitterUs = spec.jitterUs;
@@ -89,27 +84,6 @@ export class Message {
     }
     if (this.form === 'fd') return this.frameBits * BIT_US + data.length * 9.5 * FD_DATA_BIT_US;
     return (this.frameBits + data.length * 8 + stuffBits(data)) * BIT_US;
-  }
-
-  /** Writes the line of the frame rendered last; returns the place behind it. */
-  write(out: Uint8Array, at: number, seconds: Uint8Array, micros: number): number {
-    const { head, data } = this;
-    out[at++] = 40; // (
-    for (let i = 0; i < seconds.length; i++) out[at++] = seconds[i];
-    out[at] = 46; // .
-    for (let i = 6; i > 0; i--) {
-      const rest = Math.floor(micros / 10);
-      out[at + i] = 48 + micros - rest * 10;
-      micros = rest;
-    }
-    at += 7;
-    for (let i = 0; i < head.length; i++) out[at++] = head[i];
-    for (let i = 0; i < data.length; i++) {
-      out[at++] = upperDigits[data[i] >>> 4];
-      out[at++] = upperDigits[data[i] & 15];
-    }
-    out[at++] = 10;
-    return at;
   }
 }
 

@@ -67,6 +67,10 @@ export class Drive {
     signals[s.engineSpeed] = 800;
   }
 
+  get speedMps(): number {
+    return this.speed;
+  }
+
   /** Goes on to `elapsedUs` after the start; never back. */
   advanceTo(elapsedUs: number): void {
     const steps = Math.floor(elapsedUs / STEP_US);

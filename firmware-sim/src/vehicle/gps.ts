@@ -1,6 +1,18 @@
 import { Drive } from './drive.js';
 import { Prng } from './prng.js';
-import { signalIndex } from './signals.js';
+
+/** Something that drives, as its receiver needs to know it. */
+export interface Motion {
+  advanceTo(elapsedUs: number): void;
+  /** Metres from an invented home. */
+  readonly eastM: number;
+  readonly northM: number;
+  /** Radians, clockwise from north. */
+  readonly heading: number;
+  readonly speedMps: number;
+  /** No sky: the receiver has no fix. */
+  readonly tunnel: boolean;
+}
 
 export interface GpsOptions {
   seed: number;
@@ -8,6 +20,8 @@ export interface GpsOptions {
   startUs: number;
   /** Fixes per second, 1 to 10. Default 1. */
   fixRateHz?: number;
+  /** What it is mounted in. Default the vehicle of `CanBus`, by the seed. */
+  motion?: Motion;
 }
 
 /** Where nobody lives: about Point Nemo in the South Pacific, the ocean's farthest place from any land. */
@@ -22,7 +36,7 @@ const METRES_PER_S_IN_KNOTS = 1.943844;
  * CR LF. The same seed drives the same way as in `CanBus`. A pure function of the options.
  */
 export class GpsReceiver {
-  private readonly drive: Drive;
+  private readonly drive: Motion;
   private readonly prng: Prng;
   private readonly startUs: number;
   private readonly periodUs: number;
@@ -31,7 +45,7 @@ export class GpsReceiver {
   private errorNorthM = 0;
 
   constructor(options: GpsOptions) {
-    this.drive = new Drive(options.seed);
+    this.drive = options.motion ?? new Drive(options.seed);
     this.prng = new Prng(options.seed, 3);
     this.startUs = options.startUs;
     this.periodUs = 1e6 / (options.fixRateHz ?? 1);
@@ -70,7 +84,7 @@ export class GpsReceiver {
       HOME_LONGITUDE +
       (drive.eastM + this.errorEastM) / (METRES_PER_DEGREE * Math.cos((HOME_LATITUDE * Math.PI) / 180));
     const place = `${angle(latitude, 2, 'N', 'S')},${angle(longitude, 3, 'E', 'W')}`;
-    const speed = drive.signals[signalIndex.speed];
+    const speed = drive.speedMps;
     const course = ((((drive.heading * 180) / Math.PI) % 360) + 360) % 360;
     const courseText = course.toFixed(2).padStart(6, '0');
     const knots = (speed * METRES_PER_S_IN_KNOTS).toFixed(3);

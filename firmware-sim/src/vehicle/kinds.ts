@@ -1,5 +1,21 @@
 import { candumpText } from './can-bus.js';
+import { VehicleBus } from './ecu/bus.js';
+import type { NetworkSpec } from './ecu/description.js';
 import { nmeaText } from './gps.js';
+import { combustionCar } from './networks/combustion-car.js';
+import { electricCar } from './networks/electric-car.js';
+import { truck } from './networks/truck.js';
+import {
+  carBody,
+  dieselEngine,
+  electricBody,
+  electricDrive,
+  petrolEngine,
+  truckBody,
+} from './physics/bodies.js';
+import { Combustion } from './physics/combustion.js';
+import { Electric } from './physics/electric.js';
+import { PhysicalVehicle } from './physics/vehicle.js';
 
 /** What a stream of a vehicle is made of. */
 export interface SpeechOptions {
@@ -18,21 +34,80 @@ export interface VehicleStream {
   speak: (options: SpeechOptions) => Iterable<Uint8Array | string>;
 }
 
+/** A kind that is a model of a vehicle: what moves, and what its bus says of it. */
+interface PhysicalKind {
+  network: NetworkSpec;
+  create: (seed: number) => PhysicalVehicle;
+}
+
 interface VehicleKind {
   description: string;
   streams: readonly VehicleStream[];
+  physical?: PhysicalKind;
 }
 
-const gps: VehicleStream = { stream: 'gps0', format: 'lines', speak: nmeaText };
+function physicalKind(
+  description: string,
+  network: NetworkSpec,
+  create: (seed: number) => PhysicalVehicle,
+): VehicleKind {
+  return {
+    description,
+    physical: { network, create },
+    streams: [
+      {
+        stream: 'can0',
+        format: 'candump',
+        speak: (options) => busText(create(options.seed), network, options),
+      },
+      {
+        stream: 'gps0',
+        format: 'lines',
+        speak: (options) => nmeaText({ ...options, motion: create(options.seed) }),
+      },
+    ],
+  };
+}
 
 const kinds: Record<string, VehicleKind> = {
   generic: {
     description: 'the vehicle of `fleetlog-sim drive`: 51 messages in 11-bit identifiers, no database',
-    streams: [{ stream: 'can0', format: 'candump', speak: candumpText }, gps],
+    streams: [
+      { stream: 'can0', format: 'candump', speak: candumpText },
+      { stream: 'gps0', format: 'lines', speak: nmeaText },
+    ],
   },
+  'combustion-car': physicalKind(
+    'a passenger car with a petrol engine and six gears',
+    combustionCar,
+    (seed) => new PhysicalVehicle(seed, carBody, (start) => new Combustion(petrolEngine, start)),
+  ),
+  'electric-car': physicalKind(
+    'a passenger car with a battery, which wins back energy',
+    electricCar,
+    (seed) => new PhysicalVehicle(seed, electricBody, (start) => new Electric(electricDrive, start)),
+  ),
+  truck: physicalKind(
+    'a truck of 26 t that speaks J1939',
+    truck,
+    (seed) => new PhysicalVehicle(seed, truckBody, (start) => new Combustion(dieselEngine, start)),
+  ),
 };
 
 export const kindNames = Object.keys(kinds);
 
 /** What a kind of vehicle has on board. */
 export const streamsOf = (kind: string): readonly VehicleStream[] => kinds[kind].streams;
+
+/** The model behind a kind; undefined where there is none. */
+export const physicalKindOf = (kind: string): PhysicalKind | undefined => kinds[kind]?.physical;
+
+function* busText(
+  vehicle: PhysicalVehicle,
+  network: NetworkSpec,
+  options: SpeechOptions,
+): Generator<Uint8Array> {
+  const bus = new VehicleBus(vehicle, network, options);
+  for (let text = bus.next(options.durationUs); text.length > 0; text = bus.next(options.durationUs))
+    yield text;
+}

@@ -1,0 +1,53 @@
+/**
+ * How many bits a classic CAN data frame occupies on the wire (ISO 11898-1): start, arbitration, control, data and
+ * CRC with their stuff bits, then CRC delimiter, acknowledgement, end of frame and the interframe space.
+ */
+const TAIL_BITS = 1 + 2 + 7 + 3;
+const CRC_POLYNOMIAL = 0x4599;
+const CRC_BITS = 15;
+
+class BitCounter {
+  bits = 0;
+  crc = 0;
+  private last = -1;
+  private run = 0;
+
+  put(bit: number, inCrc: boolean): void {
+    if (inCrc) {
+      const top = ((this.crc >>> (CRC_BITS - 1)) & 1) ^ bit;
+      this.crc = (this.crc << 1) & 0x7fff;
+      if (top) this.crc ^= CRC_POLYNOMIAL;
+    }
+    this.bits++;
+    this.run = bit === this.last ? this.run + 1 : 1;
+    this.last = bit;
+    if (this.run < 5) return;
+    // A stuff bit of the other value, which counts for the next run.
+    this.bits++;
+    this.last = 1 - bit;
+    this.run = 1;
+  }
+
+  putNumber(value: number, width: number, inCrc = true): void {
+    for (let i = width - 1; i >= 0; i--) this.put((value >>> i) & 1, inCrc);
+  }
+}
+
+/** Bits of a data frame, stuff bits and interframe space included. */
+export function frameBits(id: number, extended: boolean, data: Uint8Array): number {
+  const counter = new BitCounter();
+  counter.put(0, true); // start of frame
+  if (extended) {
+    counter.putNumber(id >>> 18, 11);
+    counter.putNumber(0b11, 2); // SRR, IDE
+    counter.putNumber(id & 0x3_ffff, 18);
+    counter.putNumber(0b000, 3); // RTR, r1, r0
+  } else {
+    counter.putNumber(id, 11);
+    counter.putNumber(0b000, 3); // RTR, IDE, r0
+  }
+  counter.putNumber(data.length, 4);
+  for (let i = 0; i < data.length; i++) counter.putNumber(data[i], 8);
+  counter.putNumber(counter.crc, CRC_BITS, false);
+  return counter.bits + TAIL_BITS;
+}
