@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ApiLimits } from '#cloud/api/context.js';
 import { ApiClient } from '#cloud/cli/fleetlog-client.js';
 import type { CloudAnswers } from '#cloud/sql/fill.js';
 import { runSql } from '#cloud/sql/run.js';
@@ -18,8 +19,8 @@ const engine = messageText(
 const startSeconds = 1_000_000_000;
 const seconds = 60;
 
-async function recorded(): Promise<ServingCloud> {
-  const cloud = await serveCloud();
+async function recorded(limits: Partial<ApiLimits> = {}): Promise<ServingCloud> {
+  const cloud = await serveCloud({ limits });
   for (const gateway of ['bus-4', 'truck-17']) {
     for (const stream of ['can0', 'can1']) {
       const lines = Array.from({ length: seconds }, (_, k) => {
@@ -58,7 +59,7 @@ async function ask({ api }: Pick<ServingCloud, 'api'>, statement: string): Promi
     stream: (path, query, options) => {
       requests.push(
         [path, ...Object.values(query).flat()]
-          .filter((part) => part !== undefined && part !== 'csv')
+          .filter((part) => part !== undefined && part !== 'csv' && part !== 'long')
           .join(' '),
       );
       return client.stream(path, query, options);
@@ -203,6 +204,16 @@ describe('SQL', () => {
     ];
     for (const [statement, requests] of cases)
       assert.deepEqual((await ask(cloud, statement)).requests, requests, statement);
+  });
+
+  it('goes on where a limit of the cloud ends an answer', async () => {
+    await using strict = await recorded({ queryRowsMax: 7 });
+    const { rows, requests } = await ask(
+      strict,
+      "select count(*), count(distinct time) from signals where gateway = 'bus-4'",
+    );
+    assert.deepEqual(rows, [[2 * seconds, seconds]]);
+    assert.equal(requests.length, Math.ceil(seconds / 7));
   });
 
   it('says where no signal fits', async () => {

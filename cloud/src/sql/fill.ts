@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { FleetlogError } from '@fleetlog/shared/errors';
 import type { Gateways, Streams } from '../api/schemas.js';
 import type { Signals } from '../api/signal-schemas.js';
 import { isoMicros } from '../export/iso-time.js';
@@ -14,7 +15,11 @@ export interface CloudAnswers {
     path: string,
     query: Record<string, string | readonly string[] | undefined>,
     options: { silenceMsMax: number },
-  ): Promise<{ chunks: AsyncIterable<Uint8Array> }>;
+  ): Promise<{
+    chunks: AsyncIterable<Uint8Array>;
+    /** Known when the chunks have ended. */
+    trailers: () => Partial<Record<string, string>>;
+  }>;
 }
 
 export interface FillOptions {
@@ -116,25 +121,26 @@ export class Filler {
     const unique = [...new Set(names)];
     for (let at = 0; at < unique.length; at += signalsAtOnce) {
       const signal = unique.slice(at, at + signalsAtOnce);
-      const columns = Object.fromEntries([
-        ['time', 'TIMESTAMPTZ'],
-        ...signal.map((_, k) => [`s${k}`, 'DOUBLE']),
-      ]) as Record<string, string>;
-      const values = signal.map((name, k) => {
-        const [stream] = name.split('/', 1);
-        const short = name.slice(name.lastIndexOf('/') + 1);
-        return `('s${k}', ${[stream, name, short].map(literal).join(', ')})`;
-      });
-      const query = { gateway, signal, format: 'csv', ...rangeOf(wanted) };
-      await this.take(
-        '/v1/query',
-        query,
-        columns,
-        (source) =>
-          `INSERT INTO signals SELECT time, ${literal(gateway)}, names.stream, names.signal, names.name, value
-          FROM (UNPIVOT (FROM ${source}) ON COLUMNS(* EXCLUDE time) INTO NAME key VALUE value)
-          JOIN (VALUES ${values.join(', ')}) AS names(key, stream, signal, name) USING (key)`,
-      );
+      const query = { gateway, signal, layout: 'long', format: 'csv' };
+      const columns = { time: 'TIMESTAMPTZ', signal: 'VARCHAR', value: 'DOUBLE' };
+      const statement = (source: string): string =>
+        `INSERT INTO signals SELECT time, ${literal(gateway)}, signal[:instr(signal, '/') - 1], signal,
+          signal[length(signal) - instr(reverse(signal), '/') + 2:], value FROM ${source}`;
+      let range = rangeOf(wanted);
+      for (;;) {
+        const trailers = await this.take('/v1/query', { ...query, ...range }, columns, statement);
+        // The cloud ends a long answer, and says where the next one begins.
+        const stopped = trailers['fleetlog-stopped'];
+        if (stopped === undefined) break;
+        const from = stopped.split(' ')[1];
+        if (from === undefined) {
+          throw new FleetlogError(
+            'FLEETLOG_INTERRUPTED',
+            'The cloud gave up before it found a value; ask for a shorter range of time.',
+          );
+        }
+        range = { ...range, from };
+      }
     }
     return unique.length;
   }
@@ -144,9 +150,9 @@ export class Filler {
     query: Record<string, string | readonly string[] | undefined>,
     columns: Record<string, string>,
     statementOf: (source: string) => string,
-  ): Promise<void> {
+  ): Promise<Partial<Record<string, string>>> {
     const { api, connection, folder, onBytes } = this.options;
-    const { chunks } = await api.stream(path, query, { silenceMsMax });
+    const { chunks, trailers } = await api.stream(path, query, { silenceMsMax });
     const file = join(folder, 'part.csv');
     const types = Object.entries(columns).map(([name, type]) => `${literal(name)}: ${literal(type)}`);
     const source = `read_csv(${literal(file)}, header=true, auto_detect=false, delim=',', quote='"', escape='"',
@@ -155,6 +161,7 @@ export class Filler {
       await connection.run(statementOf(source));
       onBytes(bytes);
     }
+    return trailers();
   }
 }
 
