@@ -383,6 +383,7 @@ describe('HTTP API', () => {
       '/v1/streams',
       '/v1/tail',
       '/v1/vehicles',
+      '/v1/verify',
     ]);
   });
 

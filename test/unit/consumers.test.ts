@@ -216,8 +216,8 @@ describe('groups of consumers', () => {
     const reader = await Reader.join(groups, log);
     await until('the rest came', () => reader.batches.length === 4);
     assert.deepEqual(
-      reader.seen.find(({ event }) => event === 'trimmed'),
-      { event: 'trimmed', partition: 0, first: 2, last: 5 },
+      reader.seen.find(({ event }) => event === 'skipped'),
+      { event: 'skipped', partition: 0, first: 2, last: 5 },
     );
     assert.equal(reader.batches[0], '0:6');
     await reader.end();

@@ -25,6 +25,7 @@ import { metricsRoutes } from './metrics-routes.js';
 import { signalRoutes } from './signal-routes.js';
 import { Slots } from './slots.js';
 import { stateRoutes } from './state-routes.js';
+import { verifyRoutes } from './verify-routes.js';
 import { tailRoutes } from './tail-routes.js';
 
 export interface ApiOptions extends ListenAddress {
@@ -99,6 +100,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   consumeRoutes(app, context);
   groupRoutes(app, context);
   metricsRoutes(app, context);
+  verifyRoutes(app, context);
   try {
     await app.listen({ host, port });
   } catch (error) {

@@ -143,9 +143,9 @@ function note(event: WireEvent, { from, group }: MemberRequest, stderr: NodeJS.W
         `"fleetlog groups reset --group ${group} --to ${from}" puts it there.\n`,
     );
   }
-  if (event.event === 'trimmed') {
+  if (event.event === 'skipped') {
     stderr.write(
-      `fleetlog: offsets ${event.first} to ${event.last} of partition ${event.partition} were removed before this group read them.\n`,
+      `fleetlog: offsets ${event.first} to ${event.last} of partition ${event.partition} aren't in the log: removed, or unreadable.\n`,
     );
   }
 }

@@ -12,6 +12,7 @@ import { queryCommand } from './fleetlog-query.js';
 import { signalsCommand } from './fleetlog-signals.js';
 import { sqlCommand } from './fleetlog-sql.js';
 import { tailCommand } from './fleetlog-tail.js';
+import { verifyCommand } from './fleetlog-verify.js';
 import { vehiclesCommand } from './fleetlog-vehicles.js';
 
 /** The operators' command. It knows nothing but the API. */
@@ -26,6 +27,7 @@ export function createFleetlog(streams: CliStreams): Command {
     tailCommand(streams),
     consumeCommand(streams),
     groupsCommand(streams),
+    verifyCommand(streams),
     databasesCommand(streams),
     assignCommand(streams),
     vehiclesCommand(streams),

@@ -15,6 +15,8 @@ export interface Lease {
   told: number;
   /** A read of the log under way; it holds nothing open. */
   reading: AsyncIterator<LogEntry> | undefined;
+  /** Where that read ends. */
+  readTo: number;
 }
 
 export const newLease = (partition: number, next: number, end: number): Lease => ({
@@ -25,4 +27,5 @@ export const newLease = (partition: number, next: number, end: number): Lease =>
   end,
   told: next,
   reading: undefined,
+  readTo: next,
 });

@@ -122,7 +122,10 @@ export class Member {
 
   private async readPage(lease: Lease, events: ConsumerEvent[]): Promise<void> {
     const { partition } = lease;
-    lease.reading ??= this.log.read(partition, lease.next)[Symbol.asyncIterator]();
+    if (!lease.reading) {
+      lease.readTo = this.log.ends()[partition].next;
+      lease.reading = this.log.read(partition, lease.next)[Symbol.asyncIterator]();
+    }
     const { reading } = lease;
     let bytes = 0;
     for (let count = 0; count < pageEntriesMax && bytes < pageBytesMax; count++) {
@@ -131,11 +134,11 @@ export class Member {
       if (lease.revoked) break;
       if (done) {
         lease.reading = undefined;
-        if (count === 0) this.skipTrimmed(lease, this.log.ends()[partition].first, events);
+        this.skipTo(lease, lease.readTo, events);
         break;
       }
       const { offset } = entry;
-      this.skipTrimmed(lease, offset, events);
+      this.skipTo(lease, offset, events);
       lease.next = offset + 1;
       bytes += entry.bytes.length;
       if (!this.wants(entry)) continue;
@@ -149,9 +152,9 @@ export class Member {
     }
   }
 
-  private skipTrimmed(lease: Lease, offset: number, events: ConsumerEvent[]): void {
+  private skipTo(lease: Lease, offset: number, events: ConsumerEvent[]): void {
     if (offset <= lease.next) return;
-    events.push({ event: 'trimmed', partition: lease.partition, first: lease.next, last: offset - 1 });
+    events.push({ event: 'skipped', partition: lease.partition, first: lease.next, last: offset - 1 });
     lease.next = offset;
   }
 

@@ -16,8 +16,8 @@ export type ConsumerEvent =
   | { event: 'batch'; partition: number; offset: number; receiveTimeUs: number; bytes: Uint8Array }
   /** What is before `next` wasn't for this member (a filter), and may be committed as finished. */
   | { event: 'position'; partition: number; next: number }
-  /** Entries that a trim has removed before the group read them. */
-  | { event: 'trimmed'; partition: number; first: number; last: number }
+  /** Entries that aren't there: trimmed before the group read them, or unreadable. */
+  | { event: 'skipped'; partition: number; first: number; last: number }
   /** All that was in the log when the member came was given to it or to others (`untilEnd`). */
   | { event: 'end' }
   /** A sign of life, where nothing else happened. */

@@ -47,9 +47,12 @@ export interface Log extends AsyncDisposable {
    * entries and notes together.
    */
   append(entries: readonly LogAppend[], notes?: readonly LogNote[]): Promise<number[]>;
-  /** Entries from `offset` on, to the end as it is now or `limit`. */
+  /**
+   * Entries from `offset` on, to the end as it is now or `limit`. What the disk has damaged is left out, and told to
+   * the logger: the others are worth more than an answer that is all or nothing.
+   */
   read(partition: number, offset: number, options?: { limit?: number }): AsyncIterable<LogEntry>;
-  /** Single entries by offset, in the order asked for; undefined where trimmed. */
+  /** Single entries by offset, in the order asked for; undefined where trimmed. Rejects where one is damaged. */
   get(partition: number, offsets: readonly number[]): Promise<(LogEntry | undefined)[]>;
   /** First offset whose receive time is at or after `timeUs`; `next` where there is none. */
   offsetAt(partition: number, timeUs: number): Promise<number>;

@@ -4,6 +4,7 @@ import { openRocksDb, type OrderedStore, type StoreEntry, type StoreOperation } 
 import { Signal, type Clock } from '@fleetlog/shared/util';
 import * as keys from './keys.js';
 import type { Log, LogAppend, LogEntry, LogNote, PartitionEnds } from './log.js';
+import { LogPages, pageEntriesMax, toEntry } from './pages.js';
 import { RecentEntries } from './recent.js';
 import { loadPartition, partitionCountOf, type Partition } from './open.js';
 
@@ -28,8 +29,6 @@ const blobBytesMin = 1024;
 /** Each open table holds its index and filter in memory; log reads are sequential, so few need be open. */
 const openFilesMax = 64;
 const recentBytesMax = 16 * 1024 * 1024;
-const pageEntriesMax = 128;
-const pageBytesMax = 1024 * 1024;
 const retryMsMin = 100;
 const retryMsMax = 5000;
 
@@ -65,6 +64,7 @@ class RocksDbLog implements Log {
   private writing: Promise<unknown> = Promise.resolve();
   private readonly grown: Signal[];
   private readonly recent: RecentEntries;
+  private readonly pages: LogPages;
   private readonly closing = new AbortController();
   private closed: Promise<void> | undefined;
 
@@ -75,6 +75,7 @@ class RocksDbLog implements Log {
     private readonly clock: Clock,
   ) {
     this.grown = partitions.map(() => new Signal());
+    this.pages = new LogPages(store, logger);
     this.recent = new RecentEntries(partitions.length, recentBytesMax);
   }
 
@@ -134,7 +135,7 @@ class RocksDbLog implements Log {
     const { limit = Infinity } = options;
     const recent = this.recent.from(partition, from);
     if (recent.length > 0) yield* recent.slice(0, limit);
-    else for await (const page of this.pages(partition, from, durableNext, limit)) yield* page;
+    else for await (const page of this.pages.read(partition, from, durableNext, limit)) yield* page;
   }
 
   async get(partition: number, offsets: readonly number[]): Promise<(LogEntry | undefined)[]> {
@@ -187,13 +188,15 @@ class RocksDbLog implements Log {
         await this.grown[partition].wait(signal).catch(() => undefined); // the loop looks at the signal
         continue;
       }
-      for await (const page of this.newPages(partition, from, state.durableNext)) {
+      const to = state.durableNext;
+      for await (const page of this.newPages(partition, from, to)) {
         for (const entry of page) {
           if (signal.aborted) return;
           yield entry;
           from = entry.offset + 1;
         }
       }
+      from = Math.max(from, to); // the last ones may be damaged
     }
   }
 
@@ -270,36 +273,7 @@ class RocksDbLog implements Log {
   private async *newPages(partition: number, from: number, to: number): AsyncIterable<LogEntry[]> {
     const recent = this.recent.from(partition, from);
     if (recent.length > 0) yield recent;
-    else yield* this.pages(partition, from, to, pageEntriesMax);
-  }
-
-  /**
-   * Entries of `[from, to)` in pages of about a megabyte. No read stays open between two pages, so a slow reader holds
-   * nothing; a page is sized by the largest entry of the one before.
-   */
-  private async *pages(
-    partition: number,
-    from: number,
-    to: number,
-    limit = Infinity,
-  ): AsyncIterable<LogEntry[]> {
-    let pageEntries = 16;
-    let left = limit;
-    for (let at = from; at < to && left > 0;) {
-      const page: LogEntry[] = [];
-      let largest = 1;
-      const count = Math.min(pageEntries, left, to - at);
-      const options = { limit: count, prefetch: count };
-      for await (const { key, value } of this.store.entries(keys.entryRange(partition, at, to), options)) {
-        page.push(toEntry(partition, keys.offsetOf(key), value));
-        largest = Math.max(largest, value.length);
-      }
-      if (page.length === 0) return; // trimmed meanwhile
-      yield page;
-      at = page[page.length - 1].offset + 1;
-      left -= page.length;
-      pageEntries = Math.max(1, Math.min(pageEntriesMax, Math.floor(pageBytesMax / largest)));
-    }
+    else yield* this.pages.read(partition, from, to, pageEntriesMax);
   }
 
   private checkPartition(partition: number): void {
@@ -311,10 +285,3 @@ class RocksDbLog implements Log {
     this.closing.signal.throwIfAborted();
   }
 }
-
-const toEntry = (partition: number, offset: number, value: Uint8Array): LogEntry => ({
-  partition,
-  offset,
-  receiveTimeUs: keys.receiveTimeOf(value),
-  bytes: keys.batchOf(value),
-});

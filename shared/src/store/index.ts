@@ -1,3 +1,3 @@
 export * from './store.js';
 export * from './keys.js';
-export { openRocksDb, type RocksDbOptions } from './rocksdb.js';
+export { isDamage, openRocksDb, type RocksDbOptions } from './rocksdb.js';

@@ -281,6 +281,10 @@ class RocksDbStore implements OrderedStore {
   }
 }
 
+/** True where bytes on disk aren't those that were written: they won't come back by trying again. */
+export const isDamage = (error: unknown): boolean =>
+  error instanceof FleetlogError && /(CRC|checksum) mismatch|corrupt/i.test(error.message);
+
 const infoLogBytesMax = 256 * 1024;
 
 /** What a file takes on disk; the info log, once cut, has a hole in front. */
