@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ApiLimits } from '#cloud/api/context.js';
-import { ApiClient } from '#cloud/cli/fleetlog-client.js';
+import { ApiClient } from '#cloud/client/api-client.js';
 import type { CloudAnswers } from '#cloud/sql/fill.js';
 import { runSql } from '#cloud/sql/run.js';
 import { messageText } from '../support/dbc.js';

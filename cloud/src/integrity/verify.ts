@@ -6,10 +6,10 @@ import type { Fleet } from '../ingest/fleet.js';
 import type { Log, PartitionEnds } from '../log/log.js';
 import { addPlace, emptySum, LogAccount } from './account.js';
 
-export const problemKinds = ['unreadable', 'checksum', 'index', 'ranges'] as const;
+const problemKinds = ['unreadable', 'checksum', 'index', 'ranges'] as const;
 
 /** What doesn't fit. `unreadable` and `checksum` have offsets; the index says of whom they were, where it knows. */
-export interface Problem {
+interface Problem {
   kind: (typeof problemKinds)[number];
   detail: string;
   partition?: number;
