@@ -4,9 +4,13 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { isFleetlogError } from '@fleetlog/shared/errors';
 import { systemClock } from '@fleetlog/shared/util';
+import { at } from '#cloud/signals/gps/position.js';
 import { GpsReceiver } from '#sim/vehicle/gps.js';
+import { GpsFixes, type GpsFix } from '#sim/vehicle/gps-fixes.js';
+import { UbloxReceiver } from '#sim/vehicle/ublox.js';
 import { CollectingSink } from '../support/collecting-sink.js';
 import { captureLog } from '../support/log-capture.js';
+import { decodePositions } from '../support/positions.js';
 import { hasSocat, SerialLine, whyNoSocat } from '../support/serial-line.js';
 import { sourceOf } from '../support/source-options.js';
 import { tempFolder } from '../support/temp-folder.js';
@@ -36,43 +40,34 @@ function start(host: string, more: object = {}) {
 }
 
 describe('gpsd', () => {
-  it('gives its reports and the sentences of the receiver behind it', async function () {
-    if (!hasGpsd || !hasSocat) {
-      console.log(`      skipped: ${hasGpsd ? whyNoSocat : 'gpsd is not installed (apt-get install gpsd)'}`);
-      return this.skip();
-    }
+  /** Runs gpsd before a receiver until `isDone`. */
+  async function behindGpsd(
+    next: () => string | Uint8Array,
+    isDone: (sink: CollectingSink) => boolean,
+  ): Promise<CollectingSink> {
     await using folder = await tempFolder('gpsd');
     await using line = new SerialLine(folder.path);
     await line.plug();
     const port = await freePort();
     const gpsd = spawn('gpsd', ['-N', '-n', '-b', '-S', String(port), line.port], { stdio: 'ignore' });
-    const gps = new GpsReceiver({ seed: 1, startUs: 1_780_000_000_000_000 });
-    const speaking = setInterval(() => void line.write(Buffer.from(gps.next(Infinity))), 100);
+    const speaking = setInterval(() => void line.write(Buffer.from(next() as string)), 100);
     let running = start(`127.0.0.1:${port}`);
     try {
       await until(
-        'a report of a position',
+        'reports of positions',
         async () => {
           // gpsd may not listen yet
-          if (
-            await Promise.race([
-              running.ended.then(
-                () => true,
-                () => true,
-              ),
-              systemClock.sleep(50),
-            ])
-          ) {
-            running = start(`127.0.0.1:${port}`);
-          }
-          return /"class":"TPV".*"lat":-48\./.test(running.sink.text());
+          const ended = running.ended.then(
+            () => true,
+            () => true,
+          );
+          if (await Promise.race([ended, systemClock.sleep(50)])) running = start(`127.0.0.1:${port}`);
+          return isDone(running.sink);
         },
         30_000,
       );
-      const text = running.sink.text();
-      assert.match(text, /^\{"class":"VERSION"/);
-      assert.match(text, /\r?\n\$GPRMC,/);
       assert.equal(running.source.kind, 'lines');
+      return running.sink;
     } finally {
       clearInterval(speaking);
       running.stop();
@@ -81,7 +76,55 @@ describe('gpsd', () => {
       gpsd.kill('SIGKILL');
       await exited;
     }
-  });
+  }
+
+  const drive = { seed: 1, startUs: 1_780_000_000_000_000 };
+  /** Positions of the drive by their times, to compare. */
+  function driven(seconds: number): Map<number, GpsFix['place']> {
+    const fixes = new GpsFixes(drive);
+    return new Map(
+      Array.from({ length: seconds }, () => fixes.next(Infinity)!).map((fix) => [
+        fix.timeUs / 1e6,
+        fix.place,
+      ]),
+    );
+  }
+
+  for (const [receiver, speaker, expected] of [
+    ['NMEA', () => new GpsReceiver(drive), /\r?\n\$GPRMC,/],
+    ['UBX', () => new UbloxReceiver(drive), /"class":"TPV"/],
+  ] as const) {
+    it(`gives the positions of a receiver behind it that speaks ${receiver}, and what else it says`, async function () {
+      if (!hasGpsd || !hasSocat) {
+        console.log(
+          `      skipped: ${hasGpsd ? whyNoSocat : 'gpsd is not installed (apt-get install gpsd)'}`,
+        );
+        return this.skip();
+      }
+      const said = speaker();
+      let seconds = 0;
+      const sink = await behindGpsd(
+        () => {
+          seconds++;
+          return said.next(Infinity);
+        },
+        (one) => decodePositions(one).fixes.filter((fix) => !Number.isNaN(fix[at.latitude])).length >= 5,
+      );
+      assert.match(sink.text(), /^\{"class":"VERSION"/);
+      assert.match(sink.text(), expected);
+      const truth = driven(seconds);
+      let compared = 0;
+      for (const fix of decodePositions(sink).fixes) {
+        const place = truth.get(fix[at.time]);
+        if (!place || Number.isNaN(fix[at.latitude])) continue;
+        compared++;
+        assert.ok(Math.abs(fix[at.latitude] - place.latitude) < 2e-7);
+        assert.ok(Math.abs(fix[at.longitude] - place.longitude) < 2e-7);
+        if (!Number.isNaN(fix[at.speed])) assert.ok(Math.abs(fix[at.speed] - place.speedMps) < 0.01);
+      }
+      assert.ok(compared >= 3, `${compared} fixes of the drive`);
+    });
+  }
 
   it('that is not there, goes away or falls silent is an error that says what to do', async () => {
     await assert.rejects(

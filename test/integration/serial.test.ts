@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { decodeLines, decodeSamples, type Samples } from '@fleetlog/shared/batch';
 import { isFleetlogError } from '@fleetlog/shared/errors';
-import { systemClock } from '@fleetlog/shared/util';
+import { systemClock, type Clock } from '@fleetlog/shared/util';
+import { at } from '#cloud/signals/gps/position.js';
+import type { TimeKeeper } from '#gateway/time/time-keeper.js';
 import { GpsReceiver } from '#sim/vehicle/gps.js';
 import { Imu, IMU_PACKET_BYTES } from '#sim/vehicle/imu.js';
 import { sent } from '../support/batches.js';
 import { CollectingSink } from '../support/collecting-sink.js';
 import { captureLog } from '../support/log-capture.js';
+import { keeperOn } from '../support/keeper.js';
+import { decodePositions } from '../support/positions.js';
 import { hasSocat, SerialLine, whyNoSocat } from '../support/serial-line.js';
 import { sourceOf } from '../support/source-options.js';
 import { tempFolder } from '../support/temp-folder.js';
@@ -27,6 +32,17 @@ const imuFields = [
 ];
 const imuPacket = { framing: 'cobs', checksum: 'crc16-ccitt-false', fields: imuFields, time: 'time' };
 
+const dayUs = 86_400_000_000;
+/** What a machine under load may take from a packet's writing to its reading. */
+const busyUs = 5e6;
+
+/** A clock's methods, to be spread. */
+const bound = (clock: Clock): Clock => ({
+  nowUs: () => clock.nowUs(),
+  monotonicUs: () => clock.monotonicUs(),
+  sleep: (ms, signal) => clock.sleep(ms, signal),
+});
+
 describe('serial lines', function () {
   before(function () {
     if (hasSocat) return;
@@ -41,13 +57,13 @@ describe('serial lines', function () {
     await Promise.all(runs.splice(0));
   });
 
-  function start(config: object) {
+  function start(config: object, parts: { clock?: Clock; keeper?: TimeKeeper } = {}) {
     const sink = new CollectingSink();
     const logger = captureLog();
     const stop = new AbortController();
     const source = sourceOf(
       { source: 'serial', batch: { linger: '50ms' }, ...config },
-      { clock: systemClock, logger },
+      { clock: systemClock, logger, ...parts },
     );
     const ended = source.run(sink, undefined, stop.signal);
     stops.push(stop);
@@ -171,6 +187,29 @@ describe('serial lines', function () {
     const after = text(5);
     await line.write(Buffer.from(after));
     await until('the lines', () => second.sink.text() === after);
+  });
+
+  it('brings what a u-blox receiver sends, packets and sentences, and lets it set the clock', async () => {
+    await using folder = await tempFolder('serial');
+    const sim = resolve('firmware-sim/dist/cli/bin.js');
+    // The receiver says the true time; here the system's clock is a day behind it.
+    const late: Clock = { ...bound(systemClock), nowUs: () => systemClock.nowUs() - dayUs };
+    const keeper = keeperOn(late);
+    const command = `${process.execPath} ${sim} stream --format ubx --fix-rate 10 --seed 3`;
+    await using line = new SerialLine(folder.path, command);
+    await line.plug();
+    const { sink, source } = start(
+      { format: 'ubx', path: line.port, clock: true, origin: 'simulated' },
+      { clock: late, keeper },
+    );
+    await until('the clock is set', () => keeper.read().state === 'synced', 30_000);
+    await until('packets', () => (decodePositions(sink).types['NAV-PVT'] ?? 0) >= 20, 30_000);
+    const { fixes, types } = decodePositions(sink);
+    assert.ok(types['GGA'] >= 19 && types['NAV-DOP'] >= 19, JSON.stringify(types));
+    assert.ok(fixes.every((fix) => fix[at.mode] === 1 || Math.abs(fix[at.latitude] + 48.9) < 1));
+    const apartUs = Math.abs(keeper.nowUs() - systemClock.nowUs());
+    assert.ok(apartUs <= keeper.read().uncertaintyUs + busyUs, `${apartUs} µs from the truth`);
+    assert.equal(source.counters.malformed, 0);
   });
 
   it('opens a port anew that is silent for too long', async () => {

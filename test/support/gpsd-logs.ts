@@ -1,11 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { decodeLines } from '@fleetlog/shared/batch';
-import { LineReader } from '#cloud/signals/gps/line-reader.js';
-import { PositionReader } from '#cloud/signals/gps/position-reader.js';
 import { at, positionSignals, type PositionName } from '#cloud/signals/gps/position.js';
-import { sent } from './batches.js';
 import { CollectingSink } from './collecting-sink.js';
+import { decodePositions } from './positions.js';
 import { never, sourceOf } from './source-options.js';
 
 const folder = '../shared/data/gps/gpsd';
@@ -40,28 +37,18 @@ export async function readOurselves(name: string): Promise<OwnReading> {
     undefined,
     never,
   );
-  const reading: OwnReading = { moments: new Map(), wrongChecksums: 0, reports: 0 };
-  const reader = new LineReader();
-  const positions = new PositionReader((_timeUs, fix) => {
-    if (Number.isNaN(fix[at.time])) return;
+  const { fixes, types, wrongChecksums } = decodePositions(sink);
+  const moments: Moments = new Map();
+  for (const fix of fixes) {
+    if (Number.isNaN(fix[at.time])) continue;
     const moment: Moment = {};
     for (const { name: field } of positionSignals) {
       if (!Number.isNaN(fix[at[field]])) moment[field] = [fix[at[field]]];
     }
-    reading.moments.set(Math.round(fix[at.time] * 1000), moment);
-  });
-  for (const { payload } of sink.batches) {
-    const lines = decodeLines(sent(payload));
-    for (let i = 0; i < lines.count; i++) {
-      const report = reader.read(lines.bytes, lines.lineStart[i], lines.lineStart[i + 1], lines.timeUs(i));
-      if (report === 'wrong checksum') reading.wrongChecksums++;
-      if (report === undefined || report === 'wrong checksum') continue;
-      reading.reports++;
-      positions.take(report, lines.timeUs(i));
-    }
+    moments.set(Math.round(fix[at.time] * 1000), moment);
   }
-  positions.finish();
-  return reading;
+  const reports = Object.values(types).reduce((sum, count) => sum + count, 0);
+  return { moments, wrongChecksums, reports };
 }
 
 const tpvKeys = {

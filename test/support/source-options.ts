@@ -5,18 +5,19 @@ import type { GatewayEvents } from '#gateway/events/events.js';
 import { StreamConfig } from '#gateway/sources/config.js';
 import { createSource } from '#gateway/sources/create.js';
 import type { Source } from '#gateway/sources/source.js';
+import type { TimeKeeper } from '#gateway/time/time-keeper.js';
 import { FakeClock } from './fake-clock.js';
 import { keeperOn } from './keeper.js';
 
 /** A source as the gateway makes it of a piece of configuration. */
 export function sourceOf(
   config: object,
-  parts: { clock?: Clock; logger?: Logger; events?: GatewayEvents } = {},
+  parts: { clock?: Clock; logger?: Logger; events?: GatewayEvents; keeper?: TimeKeeper } = {},
 ): Source {
   const { clock = new FakeClock(), logger = silentLogger, events = noEvents } = parts;
   return createSource('stream0', checkConfig(StreamConfig, config, 'test'), {
     clock,
-    keeper: keeperOn(clock),
+    keeper: parts.keeper ?? keeperOn(clock),
     logger,
     events,
   });

@@ -61,3 +61,19 @@ export function navPvt(pvt: Pvt): Buffer {
   payload.writeUInt16LE(165, 76);
   return ubx(0x01, 0x07, payload);
 }
+
+/** Tells the packets of a chunk from the text between them, by the lengths that they state. */
+export function cutPackets(bytes: Uint8Array): { packets: Uint8Array[]; text: string } {
+  const packets: Uint8Array[] = [];
+  let text = '';
+  for (let at = 0; at < bytes.length;) {
+    if (bytes[at] !== 0xb5) {
+      text += String.fromCharCode(bytes[at++]);
+      continue;
+    }
+    const end = at + 8 + bytes[at + 4] + 256 * bytes[at + 5];
+    packets.push(bytes.subarray(at, end));
+    at = end;
+  }
+  return { packets, text };
+}

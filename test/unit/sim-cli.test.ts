@@ -83,7 +83,7 @@ describe('fleetlog-sim', () => {
     [['drive', '--can', 'x', '--start', 'later'], /Unix seconds/],
     [['drive', '--can', 'x', '--seed', '1.5'], /whole number/],
     [['stream'], /--format/],
-    [['stream', '--format', 'mp3'], /candump, nmea or imu/],
+    [['stream', '--format', 'mp3'], /candump, nmea, ubx or imu/],
     [['stream', '--format', 'candump', '--rate', '99'], /0\.1 to 4/],
     [['stream', '--format', 'candump', '--interface', 'a b'], /named like can0/],
   ] as [string[], RegExp][]) {

@@ -14,6 +14,7 @@ import {
   parseSeed,
   parseSensorRate,
   parseTime,
+  type SpokenFormat,
 } from './values.js';
 
 interface DriveOptions {
@@ -28,7 +29,7 @@ interface DriveOptions {
 
 interface StreamOptions {
   seed: number;
-  format: 'candump' | 'nmea' | 'imu';
+  format: SpokenFormat;
   interface: string;
   rate: number;
   fixRate: number;
@@ -65,12 +66,13 @@ export function simCommand(): Command {
   describeCommand(sim.command('stream'), 'Speaks like a vehicle under way, now, until it is stopped.', [
     'fleetlog-sim stream --seed 7 --format candump',
     'fleetlog-sim stream --seed 7 --format nmea --fix-rate 5',
+    "socat PTY,raw,echo=0,link=./ublox EXEC:'npx fleetlog-sim stream --format ubx'",
     "socat PTY,raw,echo=0,link=./imu EXEC:'npx fleetlog-sim stream --format imu'",
   ])
     .option('--seed <n>', 'which vehicle and drive, a whole number', parseSeed, 1)
     .requiredOption(
       '--format <format>',
-      'candump (CAN frames), nmea (GPS sentences) or imu (packets of an inertial sensor)',
+      'candump (CAN frames), nmea (GPS sentences), ubx (the same with packets of u-blox) or imu (packets of an inertial sensor)',
       parseFormat,
     )
     .option('--interface <name>', 'interface name in candump text', 'can0')

@@ -5,10 +5,12 @@ import type { Clock } from '@fleetlog/shared/util';
 import { CanBus } from '../vehicle/can-bus.js';
 import { GpsReceiver } from '../vehicle/gps.js';
 import { Imu } from '../vehicle/imu.js';
+import { UbloxReceiver } from '../vehicle/ublox.js';
+import type { SpokenFormat } from './values.js';
 
 export interface StreamOptions {
   seed: number;
-  format: 'candump' | 'nmea' | 'imu';
+  format: SpokenFormat;
   interfaceName: string;
   rate: number;
   fixRateHz: number;
@@ -58,6 +60,10 @@ function speaker(options: StreamOptions, startUs: number): (elapsedUs: number) =
   if (options.format === 'imu') {
     const imu = new Imu({ seed: options.seed, rateHz: options.sensorRateHz });
     return (elapsedUs) => imu.next(elapsedUs);
+  }
+  if (options.format === 'ubx') {
+    const ublox = new UbloxReceiver({ ...options, startUs });
+    return (elapsedUs) => ublox.next(elapsedUs);
   }
   const receiver = new GpsReceiver({ ...options, startUs });
   return (elapsedUs) => receiver.next(elapsedUs);

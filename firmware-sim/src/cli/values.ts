@@ -43,9 +43,11 @@ export function parseSensorRate(text: string): number {
   return numberWithin(text, 1, 10_000);
 }
 
-export function parseFormat(text: string): 'candump' | 'nmea' | 'imu' {
-  if (text !== 'candump' && text !== 'nmea' && text !== 'imu') {
-    throw new InvalidArgumentError('Give candump, nmea or imu.');
+export type SpokenFormat = 'candump' | 'nmea' | 'ubx' | 'imu';
+
+export function parseFormat(text: string): SpokenFormat {
+  if (text !== 'candump' && text !== 'nmea' && text !== 'ubx' && text !== 'imu') {
+    throw new InvalidArgumentError('Give candump, nmea, ubx or imu.');
   }
   return text;
 }
