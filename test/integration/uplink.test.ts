@@ -15,7 +15,7 @@ import { Prng } from '#sim/vehicle/prng.js';
 import { TcpProxy } from '../support/chaos/tcp-proxy.js';
 import { FakeCloud } from '../support/fake-cloud.js';
 import { FaultyStore } from '../support/faulty-store.js';
-import { LinkProxy } from '../support/link-proxy.js';
+import { LinkProxy } from '#sim/fleet/link-proxy.js';
 import { sealedBatch } from '../support/sealed-batches.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { until } from '../support/until.js';

@@ -1,31 +1,24 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { FleetlogError } from '@fleetlog/shared/errors';
-import type { Clock } from '@fleetlog/shared/util';
 import { ledgerHash, writeLedger, type Ledger } from '../ledger/ledger.js';
-import { announcement, failureOf, Processes, type RunningProcess } from '../processes/processes.js';
+import { Processes } from '../processes/processes.js';
 import type { FleetPlan } from '../scenario/load.js';
 import { CloudLog } from '../verdict/cloud-log.js';
 import { judge, type Verdict } from '../verdict/verdict.js';
 import { Ages } from './ages.js';
-import { prepareGateway, writeGatewayConfig, type PreparedGateway } from './gateways.js';
-import { Progress } from './progress.js';
+import { OwnCloud, type CloudAddress } from './cloud.js';
+import { forward, type RunParts } from './forward.js';
+import { prepareGateway, type PreparedGateway } from './gateways.js';
 
 export interface RunOptions {
   plan: FleetPlan;
   /** Takes recordings, buffers, logs and the ledger; it must be new or empty. */
   folder: string;
   /** Of a cloud that runs; without it the run has one of its own in its folder. */
-  cloud: { mqttUrl: string; httpUrl: string } | undefined;
+  cloud: CloudAddress | undefined;
   /** Gateways at work at one time where time is virtual. */
   parallel: number;
-}
-
-export interface RunParts {
-  clock: Clock;
-  signal: AbortSignal;
-  say: (text: string) => void;
 }
 
 /** Where it is kept within the folder of a run. */
@@ -33,24 +26,26 @@ export const LEDGER_FILE = 'ledger.json';
 /** The time between "go" and the drive's first moment, in real time: gateways start within it. */
 const LEAD_US = 1e6;
 
-const script = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
-const cloudScript = script('cloud/dist/cli/cloud-bin.js');
-const gatewayScript = script('gateway/dist/cli/bin.js');
-
 /**
  * Drives a fleet against a cloud with real gateways, each a process, and says what became of every record. Errors: the
  * sentence of a process that can't work, FLEETLOG_USAGE for the folder, those of `CloudLog`, and the signal's reason.
  */
 export async function runScenario(options: RunOptions, parts: RunParts): Promise<Verdict> {
   const { plan, folder } = options;
+  if (options.cloud && plan.faults.some(({ fault }) => fault === 'cloud-restart')) {
+    throw new FleetlogError(
+      'FLEETLOG_USAGE',
+      'The scenario restarts the cloud, which a run does to its own only; leave --url and --mqtt out.',
+    );
+  }
   await claimFolder(folder);
   await using processes = await Processes.create(join(folder, 'logs'));
-  const cloud = options.cloud ?? (await ownCloud(processes, folder));
-  const log = new CloudLog(cloud.httpUrl, parts.signal);
+  const cloud = options.cloud ? undefined : await OwnCloud.start(processes, folder);
+  const address = options.cloud ?? cloud!.address;
+  const log = new CloudLog(address.httpUrl, parts.signal);
   await refuseKnown(log, plan);
 
   const { startUs, gateways } = await drive(options, parts);
-  for (const gateway of gateways) await writeGatewayConfig(gateway, cloud.mqttUrl);
   const streams = gateways.flatMap(({ entries }) => entries);
   const { name: scenario, seed, durationUs } = plan;
   const hash = ledgerHash(streams);
@@ -66,11 +61,12 @@ export async function runScenario(options: RunOptions, parts: RunParts): Promise
   };
   await writeLedger(join(folder, LEDGER_FILE), ledger);
 
-  const ages = plan.speed === 1 ? new Ages(cloud.httpUrl, parts.clock) : undefined;
+  const ages = plan.speed === 1 ? new Ages(address.httpUrl, parts.clock) : undefined;
   const watched = new AbortController();
   const watching = ages?.watch(AbortSignal.any([parts.signal, watched.signal]));
   try {
-    await forward(gateways, processes, options, parts);
+    const { parallel } = options;
+    await forward({ plan, gateways, processes, address, cloud, startUs, parallel }, parts);
   } finally {
     watched.abort();
     await watching;
@@ -90,14 +86,6 @@ async function claimFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   if ((await readdir(folder)).length === 0) return;
   throw new FleetlogError('FLEETLOG_USAGE', `${folder} isn't empty; give another --data, a run begins anew.`);
-}
-
-async function ownCloud(processes: Processes, folder: string): Promise<{ mqttUrl: string; httpUrl: string }> {
-  const data = join(folder, 'cloud');
-  const args = ['--data', data, '--mqtt', '127.0.0.1:0', '--http', '127.0.0.1:0'];
-  const process = processes.start('cloud', cloudScript, args);
-  const [, mqtt, http] = await announcement(process, /^ready mqtt=(\S+) http=(\S+)$/m);
-  return { mqttUrl: `mqtt://${mqtt}`, httpUrl: `http://${http}` };
 }
 
 /** A log that has records of the same gateways already can't be told from one that doubles them. */
@@ -137,35 +125,4 @@ async function drive(
   const tookS = ((clock.monotonicUs() - beganUs) / 1e6).toFixed(1);
   say(`${vehicles.length} vehicles say ${records.toLocaleString('en-US')} records (driven in ${tookS} s).`);
   return { startUs, gateways };
-}
-
-/** Runs the gateways until each has brought all of its records into the log. */
-async function forward(
-  gateways: readonly PreparedGateway[],
-  processes: Processes,
-  { plan, parallel }: RunOptions,
-  parts: RunParts,
-): Promise<void> {
-  const { signal } = parts;
-  const waiting = [...gateways];
-  const progress = new Progress(gateways.length, parts);
-  const stopped = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-  });
-  stopped.catch(() => undefined);
-  const worker = async (): Promise<void> => {
-    for (let next = waiting.shift(); next; next = waiting.shift()) {
-      signal.throwIfAborted();
-      const args = ['--config', next.configPath, '--until-drained', '--quiet'];
-      const running: RunningProcess = processes.start(next.gateway, gatewayScript, args);
-      if ((await Promise.race([running.exit, stopped])) !== 0) throw failureOf(running);
-      progress.done();
-    }
-  };
-  const workers = plan.speed === Infinity ? Math.min(parallel, gateways.length) : gateways.length;
-  try {
-    await Promise.all(Array.from({ length: workers }, worker));
-  } finally {
-    progress.end();
-  }
 }

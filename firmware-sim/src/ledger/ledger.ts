@@ -15,6 +15,7 @@ const StreamEntry = Type.Object({
   kind: Type.String(),
   seed: Count,
   fixRateHz: Type.Number(),
+  tunnels: Type.Optional(Type.Array(Type.Object({ fromM: Type.Number(), toM: Type.Number() }))),
   records: Count,
   /** Minute since the start, records, first 16 digits of the SHA-256 of the text. */
   minutes: Type.Array(Type.Tuple([Count, Count, Type.String()])),

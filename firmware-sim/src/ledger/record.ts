@@ -8,10 +8,10 @@ import type { StreamEntry } from './ledger.js';
 
 /** What one stream of a vehicle says, again and again the same. */
 export const speechOf = (
-  { seed, fixRateHz }: Pick<PlannedVehicle, 'seed' | 'fixRateHz'>,
+  { seed, fixRateHz, tunnels }: Pick<PlannedVehicle, 'seed' | 'fixRateHz' | 'tunnels'>,
   startUs: number,
   durationUs: number,
-): SpeechOptions => ({ seed, fixRateHz, startUs, durationUs });
+): SpeechOptions => ({ seed, fixRateHz, startUs, durationUs, ...(tunnels && { tunnels }) });
 
 /** Writes what a stream says into a file, and sums it up for the ledger. Memory doesn't depend on its length. */
 export async function recordStream(
@@ -31,9 +31,10 @@ export async function recordStream(
   }
   file.end();
   await written;
-  const { gateway, kind, seed, fixRateHz } = vehicle;
+  const { gateway, kind, seed, fixRateHz, tunnels } = vehicle;
   const minutes = digest
     .finish()
     .map(({ minute, records, hash }): StreamEntry['minutes'][number] => [minute, records, hash]);
-  return { gateway, stream, format, kind, seed, fixRateHz, records: digest.records, minutes };
+  const made = { kind, seed, fixRateHz, ...(tunnels && { tunnels }) };
+  return { gateway, stream, format, ...made, records: digest.records, minutes };
 }

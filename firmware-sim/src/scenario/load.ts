@@ -1,11 +1,28 @@
 import { createHash } from 'node:crypto';
+import { LOOP_M } from '../vehicle/physics/road.js';
 import { checkConfig, durationMs, readYaml } from '@fleetlog/shared/config';
 import { FleetlogError } from '@fleetlog/shared/errors';
-import { ScenarioSchema, type Scenario } from './schema.js';
+import { physicalKindOf } from '../vehicle/kinds.js';
+import { metres, ScenarioSchema, type Scenario } from './schema.js';
 
 const DURATION_US_MAX = 86_400e6;
 /** Each is a gateway. */
 const VEHICLES_MAX = 1000;
+
+/** A part of a vehicle's road, metres from its start; the road closes after 40 km. */
+export interface Stretch {
+  fromM: number;
+  toM: number;
+}
+
+/** Something that goes wrong at a time. */
+interface PlannedFault {
+  atUs: number;
+  forUs: number;
+  fault: 'no-network' | 'power-cut' | 'cloud-restart';
+  /** Empty for the cloud. */
+  gateways: readonly string[];
+}
 
 /** One vehicle of a fleet: what it says is a function of these fields and the time of the start. */
 export interface PlannedVehicle {
@@ -13,6 +30,8 @@ export interface PlannedVehicle {
   kind: string;
   seed: number;
   fixRateHz: number;
+  /** Without satellites; absent where there are none. */
+  tunnels?: Stretch[];
 }
 
 /** A checked scenario, spelled out. */
@@ -25,6 +44,9 @@ export interface FleetPlan {
   /** Infinity: as fast as the machine can. */
   speed: number;
   vehicles: PlannedVehicle[];
+  /** Without network; tunnels among them. */
+  deadZones: readonly Stretch[];
+  faults: readonly PlannedFault[];
 }
 
 /** Reads and checks a scenario. Errors: FLEETLOG_CONFIG with the path of each key that is wrong. */
@@ -40,10 +62,18 @@ function planFleet(scenario: Scenario, source: string): FleetPlan {
   }
   const virtualStartUs = Date.parse(start) * 1000;
   if (!Number.isFinite(virtualStartUs)) throw refused(source, `"start" is no date: ${start}`);
+  const tunnels = stretches(scenario.tunnels, 'tunnels', source);
+  const zones = stretches(scenario.deadZones, 'deadZones', source);
   const vehicles = Object.entries(scenario.vehicles).flatMap(([group, { kind, count, fixRate }]) =>
     Array.from({ length: count }, (_, i): PlannedVehicle => {
       const gateway = count === 1 ? group : `${group}-${i + 1}`;
-      return { gateway, kind, seed: seedOf(seed, gateway), fixRateHz: fixRate };
+      return {
+        gateway,
+        kind,
+        seed: seedOf(seed, gateway),
+        fixRateHz: fixRate,
+        ...(tunnels.length > 0 && { tunnels }),
+      };
     }),
   );
   if (vehicles.length === 0 || vehicles.length > VEHICLES_MAX) {
@@ -51,6 +81,10 @@ function planFleet(scenario: Scenario, source: string): FleetPlan {
   }
   const twice = vehicles.find(({ gateway }, i) => vehicles.findIndex((v) => v.gateway === gateway) !== i);
   if (twice) throw refused(source, `two of "vehicles" come out as ${twice.gateway}; rename one`);
+  const roadless = vehicles.find(({ kind }) => !physicalKindOf(kind));
+  if (roadless && tunnels.length + zones.length > 0) {
+    throw refused(source, `"tunnels" and "deadZones" need a road, which a ${roadless.kind} vehicle hasn't`);
+  }
   return {
     name,
     seed,
@@ -58,7 +92,46 @@ function planFleet(scenario: Scenario, source: string): FleetPlan {
     virtualStartUs,
     speed: speed === 'max' ? Infinity : speed,
     vehicles,
+    deadZones: [...tunnels, ...zones],
+    faults: (scenario.faults ?? []).map((fault, i) =>
+      planFault(fault, `faults.${i}`, vehicles, durationUs, source),
+    ),
   };
+}
+
+function stretches(given: Scenario['tunnels'], key: string, source: string): Stretch[] {
+  return (given ?? []).map(({ from, to }, i) => {
+    const [fromM, toM] = [metres(from), metres(to)];
+    if (fromM < toM && toM <= LOOP_M) return { fromM, toM };
+    throw refused(
+      source,
+      `"${key}.${i}" must begin before it ends, within the ${LOOP_M / 1000} km of the road`,
+    );
+  });
+}
+
+function planFault(
+  { at, for: lasts, fault, vehicles: names }: NonNullable<Scenario['faults']>[number],
+  key: string,
+  vehicles: readonly PlannedVehicle[],
+  durationUs: number,
+  source: string,
+): PlannedFault {
+  const atUs = Math.round(durationMs(at) * 1000);
+  const forUs = Math.round(durationMs(lasts) * 1000);
+  if (atUs >= durationUs) throw refused(source, `"${key}.at" is behind the end of the drive`);
+  const kind = fault as PlannedFault['fault'];
+  if (kind === 'cloud-restart') {
+    if (names) throw refused(source, `"${key}.vehicles" doesn't go with a cloud-restart; remove it`);
+    return { atUs, forUs, fault: kind, gateways: [] };
+  }
+  const gateways = (names ?? ['']).flatMap((name) => {
+    const group = new RegExp(`^${name}-\\d+$`);
+    const members = vehicles.filter(({ gateway }) => name === '' || gateway === name || group.test(gateway));
+    if (members.length === 0) throw refused(source, `"${key}.vehicles": there is no vehicle "${name}"`);
+    return members.map(({ gateway }) => gateway);
+  });
+  return { atUs, forUs, fault: kind, gateways: [...new Set(gateways)] };
 }
 
 /** Of one vehicle: another vehicle in the scenario changes nothing for it. */

@@ -22,6 +22,41 @@ const VehicleSchema = Type.Object(
   closed,
 );
 
+const distancePattern = '^\\d+(\\.\\d+)?\\s*(m|km)$';
+const Distance = (description: string) =>
+  Type.String({ pattern: distancePattern, unit: 'distance such as 300m, 1.5km', description });
+
+/** Metres of a checked distance. */
+export const metres = (text: string): number => Number.parseFloat(text) * (text.endsWith('km') ? 1000 : 1);
+
+const Stretches = (description: string) =>
+  Type.Optional(
+    Type.Array(
+      Type.Object({ from: Distance('Metres of road from the start'), to: Distance('Where it ends') }, closed),
+      { maxItems: 100, description },
+    ),
+  );
+
+const FaultSchema = Type.Object(
+  {
+    at: Duration('When, from the start of the drive'),
+    for: Duration('How long'),
+    fault: Type.String({
+      pattern: '^(no-network|power-cut|cloud-restart)$',
+      unit: 'fault: no-network, power-cut, cloud-restart',
+      description:
+        'no-network: connections stay open and nothing moves; power-cut: kill -9 of the gateway, for so long; cloud-restart: kill -9 of the cloud, for so long',
+    }),
+    vehicles: Type.Optional(
+      Type.Array(Type.String(), {
+        minItems: 1,
+        description: 'Names, of groups too; default all. Not with cloud-restart',
+      }),
+    ),
+  },
+  closed,
+);
+
 /** A scenario file: everything that a run needs beside the clock. `scenarios/README.md` explains it. */
 export const ScenarioSchema = Type.Object(
   {
@@ -55,6 +90,9 @@ export const ScenarioSchema = Type.Object(
         description: '1: real time; a factor; max: virtual time, as fast as the machine can',
       },
     ),
+    tunnels: Stretches('By place: without network and without satellites, for vehicles with physics'),
+    deadZones: Stretches('By place: without network, for vehicles with physics'),
+    faults: Type.Optional(Type.Array(FaultSchema, { maxItems: 1000, description: 'By time' })),
     vehicles: Type.Record(Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,39}$' }), VehicleSchema, {
       minProperties: 1,
       description: 'By name; with a count above 1 the gateways are called NAME-1, NAME-2 …',

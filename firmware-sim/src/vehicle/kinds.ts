@@ -24,6 +24,8 @@ export interface SpeechOptions {
   startUs: number;
   durationUs: number;
   fixRateHz: number;
+  /** Metres of its road without satellites; for kinds with a road. */
+  tunnels?: readonly { fromM: number; toM: number }[];
 }
 
 /** One thing in a vehicle that speaks, and how a gateway hears it. */
@@ -37,7 +39,7 @@ export interface VehicleStream {
 /** A kind that is a model of a vehicle: what moves, and what its bus says of it. */
 interface PhysicalKind {
   network: NetworkSpec;
-  create: (seed: number) => PhysicalVehicle;
+  create: (seed: number, tunnels?: SpeechOptions['tunnels']) => PhysicalVehicle;
 }
 
 interface VehicleKind {
@@ -49,7 +51,7 @@ interface VehicleKind {
 function physicalKind(
   description: string,
   network: NetworkSpec,
-  create: (seed: number) => PhysicalVehicle,
+  create: PhysicalKind['create'],
 ): VehicleKind {
   return {
     description,
@@ -63,7 +65,7 @@ function physicalKind(
       {
         stream: 'gps0',
         format: 'lines',
-        speak: (options) => nmeaText({ ...options, motion: create(options.seed) }),
+        speak: (options) => nmeaText({ ...options, motion: create(options.seed, options.tunnels) }),
       },
     ],
   };
@@ -80,17 +82,20 @@ const kinds: Record<string, VehicleKind> = {
   'combustion-car': physicalKind(
     'a passenger car with a petrol engine and six gears',
     combustionCar,
-    (seed) => new PhysicalVehicle(seed, carBody, (start) => new Combustion(petrolEngine, start)),
+    (seed, tunnels) =>
+      new PhysicalVehicle(seed, carBody, (start) => new Combustion(petrolEngine, start), tunnels),
   ),
   'electric-car': physicalKind(
     'a passenger car with a battery, which wins back energy',
     electricCar,
-    (seed) => new PhysicalVehicle(seed, electricBody, (start) => new Electric(electricDrive, start)),
+    (seed, tunnels) =>
+      new PhysicalVehicle(seed, electricBody, (start) => new Electric(electricDrive, start), tunnels),
   ),
   truck: physicalKind(
     'a truck of 26 t that speaks J1939',
     truck,
-    (seed) => new PhysicalVehicle(seed, truckBody, (start) => new Combustion(dieselEngine, start)),
+    (seed, tunnels) =>
+      new PhysicalVehicle(seed, truckBody, (start) => new Combustion(dieselEngine, start), tunnels),
   ),
 };
 

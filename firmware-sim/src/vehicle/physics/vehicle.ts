@@ -41,8 +41,6 @@ export class PhysicalVehicle {
   readonly powertrain: Powertrain;
   eastM = 0;
   northM = 0;
-  /** No sky above. */
-  tunnel = false;
   private readonly road: Road;
   private readonly profile: SpeedProfile;
   private readonly prng: Prng;
@@ -57,6 +55,7 @@ export class PhysicalVehicle {
     seed: number,
     private readonly body: BodyParameters,
     createPowertrain: (start: PowertrainStart) => Powertrain,
+    private readonly tunnels: readonly { fromM: number; toM: number }[] = [],
   ) {
     this.prng = new Prng(seed, 10);
     const ambientC = this.prng.between(-6, 33);
@@ -85,6 +84,12 @@ export class PhysicalVehicle {
   /** Effective inertia, kg. */
   get inertiaKg(): number {
     return this.body.massKg * (1 + this.body.rotating);
+  }
+
+  /** No sky above. */
+  get tunnel(): boolean {
+    const m = this.placeM;
+    return this.tunnels.some(({ fromM, toM }) => m >= fromM && m < toM);
   }
 
   /** Metres from the start of the loop. */

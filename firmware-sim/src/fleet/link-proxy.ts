@@ -8,10 +8,11 @@ export class LinkProxy implements AsyncDisposable {
 
   private constructor(private readonly server: Server) {}
 
-  static async start(targetPort: number): Promise<LinkProxy> {
+  /** Forwards what comes to a port that listens there. */
+  static async start(targetPort: number, targetHost = '127.0.0.1'): Promise<LinkProxy> {
     const server = createServer({ noDelay: true }, (near) => {
       proxy.connections++;
-      const far = connect(targetPort, '127.0.0.1');
+      const far = connect(targetPort, targetHost);
       for (const [from, to] of [
         [near, far],
         [far, near],
