@@ -8,6 +8,7 @@ import { Broker } from './broker/broker.js';
 import { BrokerClient } from './broker/broker-client.js';
 import type { CloudConfig } from './config.js';
 import { Groups } from './consumers/groups.js';
+import { ImportDesk } from './import/desk.js';
 import { openIndex, type Index } from './index/index.js';
 import { Ingest } from './ingest/ingest.js';
 import type { ListenAddress } from './listen.js';
@@ -46,13 +47,15 @@ export async function runCloud(config: CloudConfig, options: CloudOptions): Prom
   await using broker = config.mqtt.broker
     ? await BrokerClient.start(config.mqtt.broker, ingest, logger)
     : await Broker.start(config.mqtt, ingest, logger);
-  ingest.start(broker);
+  const imports = new ImportDesk(ingest, broker, clock);
+  ingest.start(imports);
   const api = await startApi({
     ...config.http,
     log,
     index,
     fleet: ingest,
     groups,
+    imports,
     catalogue,
     logger,
     clock,

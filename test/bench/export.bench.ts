@@ -16,6 +16,7 @@ import { FakeFleet } from '../support/fake-fleet.js';
 import { append, canBatch, candumpBatches } from '../support/recorded.js';
 import { tempFolder } from '../support/temp-folder.js';
 import type { BenchRow } from './row.js';
+import { noImports } from '../support/no-imports.js';
 
 const rounds = 5;
 const driveSeconds = 600;
@@ -150,6 +151,7 @@ async function overHttp(index: Index, log: Log, frames: number, on: string): Pro
     port: 0,
     log,
     index,
+    imports: noImports,
     version: '0',
     fleet: new FakeFleet(),
     logger: silentLogger,

@@ -12,6 +12,7 @@ import { MemoryLog } from '../support/memory-log.js';
 import { append, canBatch, eventBatch, gapBatch, lineBatch } from '../support/recorded.js';
 import { serveCloud, type ServingCloud } from '../support/serving-cloud.js';
 import { until } from '../support/until.js';
+import { noImports } from '../support/no-imports.js';
 
 const epoch = '0011223344556677';
 const gateway = 'truck-17';
@@ -376,6 +377,7 @@ describe('HTTP API', () => {
       '/v1/groups/{group}/members/{member}/commit',
       '/v1/groups/{group}/reset',
       '/v1/health',
+      '/v1/import',
       '/v1/latest',
       '/v1/query',
       '/v1/signals',
@@ -399,6 +401,7 @@ describe('HTTP API', () => {
         catalogue,
         logger: silentLogger,
         clock: systemClock,
+        imports: noImports,
         version: '0',
         host: '127.0.0.1',
         port: api.port,

@@ -9,6 +9,7 @@ import { Catalogue } from '#cloud/signals/catalogue/index.js';
 import { FakeFleet } from './fake-fleet.js';
 import { MemoryLog } from './memory-log.js';
 import { tempFolder } from './temp-folder.js';
+import { noImports } from './no-imports.js';
 
 /** The read side of a cloud, over a log in memory and a fleet that the test describes. */
 export interface ServingCloud extends AsyncDisposable {
@@ -44,6 +45,7 @@ export async function serveCloud(
     fleet,
     groups,
     catalogue,
+    imports: noImports,
     version: '1.2.3',
     ...(limits && { limits }),
   });

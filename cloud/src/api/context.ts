@@ -4,6 +4,7 @@ import type { Clock } from '@fleetlog/shared/util';
 import type { Index } from '../index/index.js';
 import type { Groups } from '../consumers/groups.js';
 import type { Fleet } from '../ingest/fleet.js';
+import type { ImportDesk } from '../import/desk.js';
 import type { Log } from '../log/log.js';
 import type { Catalogue } from '../signals/catalogue/index.js';
 import type { RecordedSignals } from '../signals/recorded-signals.js';
@@ -13,6 +14,7 @@ import type { Slots } from './slots.js';
 export interface ApiLimits {
   connectionsMax: number;
   exportsMax: number;
+  importsMax: number;
   tailsMax: number;
   /** Longest path and query, bytes. */
   urlBytesMax: number;
@@ -29,6 +31,7 @@ export interface ApiLimits {
 export const defaultLimits: ApiLimits = {
   connectionsMax: 1024,
   exportsMax: 8,
+  importsMax: 4,
   tailsMax: 64,
   urlBytesMax: 4096,
   idleMs: 60_000,
@@ -51,6 +54,8 @@ export interface ApiContext {
   version: string;
   limits: ApiLimits;
   exports: Slots;
+  imports: Pick<ImportDesk, 'take'>;
+  importSlots: Slots;
   tails: Slots;
   startedUs: number;
 }

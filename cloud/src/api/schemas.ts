@@ -60,6 +60,16 @@ export const ExportQuery = Type.Object(
   { additionalProperties: false },
 );
 
+export const ImportQuery = Type.Object(
+  { gateway: Name('Gateway.'), stream: Name('Stream.') },
+  { additionalProperties: false },
+);
+
+export const ImportBody = Type.Object({
+  added: Type.Integer({ minimum: 0, description: 'Batches that are in the log now.' }),
+  known: Type.Integer({ minimum: 0, description: 'Batches that were in the log before.' }),
+});
+
 export const TailQuery = Type.Object(
   {
     gateway: Type.Optional(Name('Only this gateway.')),

@@ -8,6 +8,7 @@ import type { Index } from '../index/index.js';
 import type { Groups } from '../consumers/groups.js';
 import type { Fleet } from '../ingest/fleet.js';
 import { formatAddress, listenError, type ListenAddress } from '../listen.js';
+import type { ImportDesk } from '../import/desk.js';
 import type { Log } from '../log/log.js';
 import type { Catalogue } from '../signals/catalogue/index.js';
 import { RecordedSignals } from '../signals/recorded-signals.js';
@@ -16,6 +17,7 @@ import { defaultLimits, type ApiContext, type ApiLimits } from './context.js';
 import { answer, handleErrors } from './errors.js';
 import { clockRoutes } from './clock-routes.js';
 import { exportRoutes } from './export-routes.js';
+import { importRoutes } from './import-routes.js';
 import { listRoutes } from './list-routes.js';
 import { latestRoutes } from './latest-routes.js';
 import { queryRoutes } from './query-routes.js';
@@ -34,6 +36,7 @@ export interface ApiOptions extends ListenAddress {
   fleet: Fleet;
   groups: Groups;
   catalogue: Catalogue;
+  imports: Pick<ImportDesk, 'take'>;
   logger: Logger;
   clock: Clock;
   version: string;
@@ -48,7 +51,7 @@ export interface Api extends ListenAddress {
 
 /** Serves the HTTP API. Errors: FLEETLOG_PORT_TAKEN, FLEETLOG_CONFIG for an address that isn't ours. */
 export async function startApi(options: ApiOptions): Promise<Api> {
-  const { host, port, log, index, fleet, groups, catalogue, logger, clock, version } = options;
+  const { host, port, log, index, fleet, groups, catalogue, imports, logger, clock, version } = options;
   const limits = { ...defaultLimits, ...options.limits };
   const context: ApiContext = {
     log,
@@ -62,6 +65,8 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     version,
     limits,
     exports: new Slots('exports', limits.exportsMax),
+    imports,
+    importSlots: new Slots('imports', limits.importsMax),
     tails: new Slots('tails', limits.tailsMax),
     startedUs: clock.monotonicUs(),
   };
@@ -91,6 +96,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   listRoutes(app, context);
   clockRoutes(app, context);
   exportRoutes(app, context);
+  importRoutes(app, context);
   tailRoutes(app, context);
   catalogueRoutes(app, context);
   signalRoutes(app, context);

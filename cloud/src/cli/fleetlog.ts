@@ -7,6 +7,7 @@ import { clocksCommand } from './fleetlog-clocks.js';
 import { exportCommand } from './fleetlog-export.js';
 import { latestCommand } from './fleetlog-latest.js';
 import { groupsCommand } from './fleetlog-groups.js';
+import { importCommand } from './fleetlog-import.js';
 import { gapsCommand, gatewaysCommand, statusCommand, streamsCommand } from './fleetlog-lists.js';
 import { queryCommand } from './fleetlog-query.js';
 import { signalsCommand } from './fleetlog-signals.js';
@@ -24,6 +25,7 @@ export function createFleetlog(streams: CliStreams): Command {
     clocksCommand(streams),
     gapsCommand(streams),
     exportCommand(streams),
+    importCommand(streams),
     tailCommand(streams),
     consumeCommand(streams),
     groupsCommand(streams),
