@@ -6,6 +6,7 @@ import { FleetlogError } from '@fleetlog/shared/errors';
 import { logLevels, type LogLevel } from '@fleetlog/shared/log';
 import { EVENTS_STREAM } from './events/events.js';
 import { writeBuffersInLimitMin, type SpaceLimits } from './buffer/space/limits.js';
+import { hostPort, type HostPort } from './host-port.js';
 import { StreamConfig } from './sources/config.js';
 import type { BudgetLimits } from './uplink/budget.js';
 import type { TlsOptions } from './uplink/dial.js';
@@ -123,6 +124,11 @@ const GatewaySchema = Type.Object(
     data: Type.String({ minLength: 1, description: 'Folder of the buffer' }),
     uplink: UplinkSchema,
     buffer: BufferSchema,
+    metrics: Type.Optional(
+      Type.String({
+        description: 'Where metrics are served for Prometheus, such as 127.0.0.1:9464; default: nowhere',
+      }),
+    ),
     logLevel: Type.Union(
       logLevels.map((level) => Type.Literal(level)),
       { default: 'info', description: logLevels.join(', ') },
@@ -138,6 +144,8 @@ export interface GatewayConfig {
   gateway: string;
   data: string;
   logLevel: LogLevel;
+  /** Where metrics are served; port 0 takes a free one. */
+  metrics: HostPort | undefined;
   uplink: {
     url: string;
     password: string | undefined;
@@ -197,6 +205,7 @@ export function checkGatewayConfig(value: unknown, source: string): GatewayConfi
     gateway: raw.gateway,
     data: resolve(base, raw.data),
     logLevel: raw.logLevel,
+    metrics: raw.metrics === undefined ? undefined : hostPort(raw.metrics, 'metrics', '127.0.0.1:9464', 0),
     uplink: {
       url: uplink.url,
       password: uplink.password,

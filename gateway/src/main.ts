@@ -13,10 +13,12 @@ import type { BufferOptions } from './buffer/buffer-options.js';
 import { diskOf } from './buffer/space/disk.js';
 import { eventsPolicy, forgottenStreamPolicy, type StreamPolicy } from './buffer/space/limits.js';
 import { FillRate } from './buffer/space/report.js';
+import { createBus } from './bus/create-bus.js';
 import type { GatewayConfig } from './config.js';
 import { controlSocketPath } from './control/protocol.js';
 import { serveControl } from './control/server.js';
-import { describeGateway } from './control/status.js';
+import { serveMetrics } from './control/metrics-server.js';
+import { describeGateway, describeIds, type GatewayReport, type IdsReport } from './control/status.js';
 import { superviseSource, type SupervisedSource } from './control/supervise-source.js';
 import { EventStream } from './events/event-stream.js';
 import { EVENTS_STREAM, type GatewayEvents } from './events/events.js';
@@ -122,17 +124,13 @@ export async function runGateway(config: GatewayConfig, options: RunOptions): Pr
   // The sources' configuration is checked before anything is opened; they note nothing before they run.
   const opened: { events?: EventStream } = {};
   const events: GatewayEvents = { note: (type, attributes) => opened.events?.note(type, attributes) };
-  const sources: SupervisedSource[] = Object.entries(config.streams).map(([stream, streamConfig]) => ({
-    stream,
-    source: createSource(stream, streamConfig, {
-      clock,
-      keeper,
-      logger,
-      events,
-      compression: config.uplink.compression,
-    }),
-    condition: 'running',
-  }));
+  const { compression } = config.uplink;
+  const sources = Object.entries(config.streams).map(([stream, streamConfig]): SupervisedSource => {
+    const bus = createBus(streamConfig, clock);
+    const parts = { clock, keeper, logger, events, compression, statistics: bus?.statistics };
+    const source = createSource(stream, streamConfig, parts);
+    return { stream, source, condition: 'running', bus: bus?.watch };
+  });
   const endless = sources.find(({ source }) => !source.finite);
   if (untilDrained && endless) {
     throw new FleetlogError(
@@ -159,21 +157,22 @@ export async function runGateway(config: GatewayConfig, options: RunOptions): Pr
     { gateway: config.gateway, ...config.uplink, version: productVersion },
     { buffer, budget, connect: connectMqtt, clock, random: Math.random, logger },
   );
+  const status = (): GatewayReport =>
+    describeGateway(config, buffer, {
+      uplink: uplink.state,
+      sources,
+      space: fillRate.report(),
+      clock: keeper.read(),
+    });
+  const ids = (): IdsReport => describeIds(sources);
   await using control = await serveControl(
     controlSocketPath(config.data),
-    {
-      status: () =>
-        describeGateway(config, buffer, {
-          uplink: uplink.state,
-          sources,
-          space: fillRate.report(),
-          clock: keeper.read(),
-        }),
-      buffer: () => inspectBuffer(buffer),
-    },
+    { status, ids, buffer: () => inspectBuffer(buffer) },
     logger,
   );
   void control;
+  await using metrics = config.metrics && (await serveMetrics(config.metrics, { status, ids }, logger));
+  void metrics;
 
   const progress = progressMeter(buffer, uplink, sources, clock);
   const stop = new AbortController();

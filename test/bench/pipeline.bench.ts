@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { CandumpFormatter, CandumpParser, CanFrames, lineResult } from '@fleetlog/shared/can';
 import { silentLogger } from '@fleetlog/shared/log';
 import { systemClock } from '@fleetlog/shared/util';
+import { CanStatistics } from '#gateway/bus/can-statistics.js';
 import { createSource } from '#gateway/sources/create.js';
 import { noEvents } from '../support/source-options.js';
 import { keeperOn } from '../support/keeper.js';
@@ -57,8 +58,35 @@ export async function benchParse(): Promise<BenchRow[]> {
   return [
     row('candump text to columns', parse),
     row('columns to candump text', format),
+    row('CAN statistics of columns', benchStatistics(text), `${on}, 75 identifiers`),
     row('candump file to sealed batches', await benchFile(text), `${on}, encoding included, nothing stored`),
   ];
+}
+
+/** What `status --ids` and the metrics cost while frames are captured. */
+function benchStatistics(text: Uint8Array): number[] {
+  const parser = new CandumpParser();
+  parser.spanUs = 1e6;
+  const statistics = new CanStatistics();
+  const frames = new CanFrames();
+  const perMs: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    let ms = 0;
+    const count = (): void => {
+      const start = performance.now();
+      statistics.add(frames, round);
+      ms += performance.now() - start;
+      frames.clear();
+    };
+    for (let at = 0; at < text.length;) {
+      const result = parser.parseLine(text, at, frames);
+      if (result === lineResult.ok) at = parser.lineEnd;
+      if (result === lineResult.seal) count();
+    }
+    count();
+    perMs.push(FRAMES / ms);
+  }
+  return perMs;
 }
 
 async function benchFile(text: Uint8Array): Promise<number[]> {

@@ -10,6 +10,7 @@ import { tempFolder } from '../support/temp-folder.js';
 
 const handlers = {
   status: () => ({ running: true }),
+  ids: () => ({}),
   buffer: () => {
     throw new Error('The buffer is closed.');
   },

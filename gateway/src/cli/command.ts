@@ -35,19 +35,23 @@ export function gatewayCommand(): Command {
       await run(load(flags), { untilDrained, quiet });
     });
 
-  const subcommand = (parent: Command, name: string, description: string, example: string): Command =>
-    describeCommand(parent.command(name), description, [example])
+  const subcommand = (parent: Command, name: string, description: string, ...examples: string[]): Command =>
+    describeCommand(parent.command(name), description, examples)
       .option(...configFlag)
       .option(...jsonFlag);
 
   subcommand(
     program,
     'status',
-    'What the gateway does and what its buffer holds.',
-    'fleetlog-gateway status --config truck-17.yaml --json',
-  ).action(async (flags: CommonFlags & { json?: boolean }) => {
-    await printStatus(load({ ...program.opts(), ...flags }), flags);
-  });
+    'What the gateway does, what its buffer holds, and what is on its buses.',
+    'fleetlog-gateway status --config truck-17.yaml --ids',
+    'fleetlog-gateway status --config truck-17.yaml --metrics > /var/lib/node_exporter/fleetlog.prom',
+  )
+    .option('--ids', 'identifiers of the CAN buses: rate, count, last value')
+    .option('--metrics', "print metrics in Prometheus's text format")
+    .action(async (flags: CommonFlags & { json?: boolean; ids?: boolean; metrics?: boolean }) => {
+      await printStatus(load({ ...program.opts(), ...flags }), flags);
+    });
 
   const buffer = describeCommand(program.command('buffer'), 'Looks into the buffer.', []);
   subcommand(

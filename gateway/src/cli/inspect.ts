@@ -12,19 +12,31 @@ import type { GatewayConfig } from '../config.js';
 import { askGateway } from '../control/client.js';
 import type { BudgetReport } from '../uplink/budget.js';
 import { controlSocketPath, type ControlRequest } from '../control/protocol.js';
-import { describeGateway, type GatewayReport } from '../control/status.js';
+import { metricsText } from '../control/metrics.js';
+import { describeGateway, type GatewayReport, type IdsReport } from '../control/status.js';
 import { bufferFolder, openGatewayBuffer } from '../main.js';
+import { busTable, idTable } from './buses.js';
 import { table } from './table.js';
+
+interface StatusFlags {
+  json?: boolean;
+  /** The identifiers of the buses, too. */
+  ids?: boolean;
+  /** As metrics for Prometheus. */
+  metrics?: boolean;
+}
 
 /** `fleetlog-gateway status` */
 export async function printStatus(
   config: GatewayConfig,
-  { json = false }: { json?: boolean },
+  { json = false, ids: withIds = false, metrics = false }: StatusFlags,
 ): Promise<void> {
   const report = (await ask(config, 'status', async (buffer) =>
     describeGateway(config, buffer),
   )) as GatewayReport;
-  if (json) return print(JSON.stringify(report));
+  const ids = withIds ? ((await askGateway(controlSocketPath(config.data), 'ids')) as IdsReport) : undefined;
+  if (metrics) return void process.stdout.write(metricsText(report, ids));
+  if (json) return print(JSON.stringify({ ...report, ...(ids && { ids }) }));
   const { gateway, running, pid, uplink, space, writes, clock, streams } = report;
   print(
     `gateway  ${gateway}, ${running ? `running (process ${pid})` : 'not running'}, epoch ${report.epoch}`,
@@ -66,6 +78,9 @@ export async function printStatus(
       ]),
     ),
   );
+  const buses = busTable(report);
+  if (buses !== '') print(`\n${buses}`);
+  if (withIds) print(`\n${ids ? idTable(ids) : 'The gateway must run for its identifiers to be known.'}`);
 }
 
 function budgetLine({ month, sent, received, limitBytes, level }: BudgetReport): string {

@@ -6,10 +6,10 @@ import { join, resolve } from 'node:path';
  * How a second process asks a running gateway, whose buffer only one process may open: one JSON object and a line end
  * each way, over a local socket.
  *
- *   request  = { "request": "status" | "buffer" }
+ *   request  = { "request": "status" | "buffer" | "ids" }
  *   response = { "result": … } | { "error": "sentence" }
  */
-export type ControlRequest = 'status' | 'buffer';
+export type ControlRequest = 'status' | 'buffer' | 'ids';
 
 export const requestBytesMax = 4096;
 export const responseBytesMax = 16 * 1024 * 1024;

@@ -1,5 +1,6 @@
 import type { BatchClock } from '@fleetlog/shared/batch';
 import type { BufferedStream, GatewayBuffer } from '../buffer/buffer.js';
+import type { BusReport, IdReport } from '../bus/bus-watch.js';
 import type { SpaceReport } from '../buffer/space/report.js';
 import type { WriteState } from '../buffer/write-budget.js';
 import type { GatewayConfig } from '../config.js';
@@ -22,6 +23,8 @@ export interface GatewayReport {
   streams: (BufferedStream & {
     priority?: number;
     source?: SourceCounters & { condition: SourceCondition };
+    /** Of CAN streams of a running gateway: what was heard since its start, by bus. */
+    buses?: BusReport[];
   })[];
   /** How well the gateway knows the time. */
   clock?: BatchClock;
@@ -43,12 +46,13 @@ export function describeGateway(
   const streams: GatewayReport['streams'] = held.filter(
     (h) => !life.sources.some((s) => s.stream === h.stream),
   );
-  for (const { stream, source, condition } of life.sources) {
+  for (const { stream, source, condition, bus } of life.sources) {
     const known = held.find((h) => h.stream === stream) ?? nothingHeld(stream, source.kind);
     streams.push({
       ...known,
       priority: config.streams[stream].priority,
       source: { ...source.counters, condition },
+      ...(bus && { buses: bus.report() }),
     });
   }
   streams.sort((a, b) => (a.stream < b.stream ? -1 : 1));
@@ -63,6 +67,13 @@ export function describeGateway(
     clock: life.clock,
     streams,
   };
+}
+
+/** What `status --ids` shows: the identifiers of each CAN stream. */
+export type IdsReport = Record<string, IdReport[]>;
+
+export function describeIds(sources: SupervisedSource[]): IdsReport {
+  return Object.fromEntries(sources.flatMap(({ stream, bus }) => (bus ? [[stream, bus.identifiers()]] : [])));
 }
 
 /** A stream whose source hasn't given anything yet. */

@@ -2,6 +2,7 @@ import { isFleetlogError } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
 import type { Clock } from '@fleetlog/shared/util';
 import type { GatewayBuffer } from '../buffer/buffer.js';
+import type { BusWatch } from '../bus/bus-watch.js';
 import type { Source } from '../sources/source.js';
 import type { BackOff } from '../uplink/back-off.js';
 
@@ -12,6 +13,8 @@ export interface SupervisedSource {
   source: Source;
   /** `waiting`: it failed and will be tried again. */
   condition: SourceCondition;
+  /** Of CAN streams. */
+  bus?: BusWatch | undefined;
 }
 
 /**

@@ -19,6 +19,11 @@ export class CandumpFeed extends Feed {
   override readonly columns = new CanFrames();
   private readonly parser = new CandumpParser();
 
+  /** `onBatch` sees the frames of each batch before they are encoded. */
+  constructor(private readonly onBatch?: (frames: CanFrames) => void) {
+    super();
+  }
+
   get shiftUs(): number {
     return this.parser.shiftUs;
   }
@@ -27,6 +32,7 @@ export class CandumpFeed extends Feed {
   }
 
   override encode(): EncodedPayload {
+    this.onBatch?.(this.columns);
     return encodeCan(this.columns);
   }
 

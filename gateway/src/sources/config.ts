@@ -100,6 +100,9 @@ export const StreamConfig = Type.Object(
     receiveBuffer: Type.Optional(
       Type.String({ description: 'socketcan: bytes for frames that wait in the kernel; default 8MiB' }),
     ),
+    restart: Type.Optional(
+      Duration('socketcan: wait until a controller that is bus-off is restarted; default: it stays off'),
+    ),
     host: Type.Optional(Type.String({ description: 'gpsd: where it listens; default 127.0.0.1:2947' })),
     priority: Type.Integer({
       minimum: 0,
@@ -115,7 +118,10 @@ export const StreamConfig = Type.Object(
     ),
     maxAge: Type.Optional(Duration('Batches that were stored longer ago are given up; default: never')),
     bitrate: Type.Optional(
-      Type.Integer({ description: `slcan: bits a second of the bus: ${bitrates.join(', ')}` }),
+      Type.Integer({
+        minimum: 1,
+        description: `slcan: bits a second of the bus: ${bitrates.join(', ')}; other CAN sources: what its load is reckoned by where the kernel doesn't say`,
+      }),
     ),
     dataBitrate: Type.Optional(
       Type.Integer({ description: 'slcan: of the data of CAN FD frames, 2000000 or 5000000; default none' }),
@@ -146,14 +152,20 @@ export type StreamConfig = Static<typeof StreamConfig>;
 type Key = keyof StreamConfig;
 type Format = NonNullable<StreamConfig['format']>;
 
+const busRates: Key[] = ['bitrate', 'dataBitrate'];
+
 /** Of each source: the keys that it needs, those that it may have, and its formats, of which one is needed if there are any. */
 const sources: Record<StreamConfig['source'], { needs: Key[]; takes: Key[]; formats: Format[] }> = {
   file: {
     needs: ['path'],
-    takes: ['pace', 'times', 'strict', 'origin'],
+    takes: ['pace', 'times', 'strict', 'origin', ...busRates],
     formats: ['candump', 'lines', 'ubx'],
   },
-  command: { needs: ['command'], takes: ['origin', 'clock'], formats: ['candump', 'lines', 'ubx'] },
+  command: {
+    needs: ['command'],
+    takes: ['origin', 'clock', ...busRates],
+    formats: ['candump', 'lines', 'ubx'],
+  },
   serial: {
     needs: ['path'],
     takes: ['origin', 'clock', 'baud', 'dataBits', 'parity', 'stopBits', 'rtscts', 'silence', 'packet'],
@@ -165,10 +177,18 @@ const sources: Record<StreamConfig['source'], { needs: Key[]; takes: Key[]; form
     formats: [],
   },
   gpsd: { needs: [], takes: ['host', 'origin', 'clock', 'silence'], formats: [] },
-  socketcan: { needs: ['interface'], takes: ['filters', 'receiveBuffer', 'origin'], formats: [] },
+  socketcan: {
+    needs: ['interface'],
+    takes: ['filters', 'receiveBuffer', 'origin', 'restart', ...busRates],
+    formats: [],
+  },
 };
 /** Keys of all sources. */
 const common: readonly Key[] = ['source', 'batch', 'priority', 'whenFull', 'maxAge'];
+
+/** Whether a stream is of CAN frames. */
+export const carriesCan = ({ source, format }: StreamConfig): boolean =>
+  source === 'socketcan' || source === 'slcan' || format === 'candump';
 
 /** Refuses a stream that lacks what its source needs or has what is another's. Errors: FLEETLOG_CONFIG. */
 export function checkStreamKeys(stream: string, config: StreamConfig): void {
@@ -196,6 +216,9 @@ export function checkStreamKeys(stream: string, config: StreamConfig): void {
   }
   if (source === 'file' && config.origin === 'live') {
     throw refused(`A recording isn't live; remove "streams.${stream}.origin" or make it simulated`);
+  }
+  if (!carriesCan(config) && (config.bitrate ?? config.dataBitrate) !== undefined) {
+    throw refused(`Only a CAN bus has a bit rate; remove it from "streams.${stream}"`);
   }
   if (config.clock && format !== undefined && format !== 'lines' && format !== 'ubx') {
     throw refused(`Only a GPS receiver tells the time; remove "streams.${stream}.clock"`);

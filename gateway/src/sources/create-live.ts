@@ -1,9 +1,10 @@
-import { CAN_EFF_FLAG, CAN_EFF_MASK, CAN_RTR_FLAG, CAN_SFF_MASK } from '@fleetlog/shared/can';
+import { CAN_EFF_FLAG, CAN_EFF_MASK, CAN_RTR_FLAG, CAN_SFF_MASK, type CanFrames } from '@fleetlog/shared/can';
 import { byteCount, durationMs } from '@fleetlog/shared/config';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
 import type { Clock } from '@fleetlog/shared/util';
 import type { BatchLimits } from '../batch/limits.js';
+import type { CanStatistics } from '../bus/can-statistics.js';
 import type { GatewayEvents } from '../events/events.js';
 import type { SourceClock } from '../time/source-clock.js';
 import type { StreamConfig } from './config.js';
@@ -15,6 +16,8 @@ import { packetFormat } from './serial/packet-config.js';
 import { deviceAt, SerialInput, type SerialSettings } from './serial/serial-input.js';
 import { bitrates, dataBitrates } from './slcan/slcan-line.js';
 import { SlcanReader } from './slcan/slcan-reader.js';
+import { askKernel } from './socketcan/ask-kernel.js';
+import { BusOffRestart } from './socketcan/bus-off-restart.js';
 import { SocketCanSource } from './socketcan/socketcan-source.js';
 import { TextWatch } from './serial/text-watch.js';
 import type { BatchSink, Source, SourceCounters } from './source.js';
@@ -28,6 +31,8 @@ interface Common {
   compression: number | undefined;
   /** Of the times that the records get or have, one for each life of an input. */
   createClock: () => SourceClock;
+  /** Where CAN frames are counted. */
+  statistics?: CanStatistics | undefined;
 }
 
 /** Lines or packets of a serial port. Errors: FLEETLOG_CONFIG. */
@@ -65,12 +70,14 @@ export function createSlcanSource(config: StreamConfig, common: Common, events: 
     listenOnly,
     timestamps,
   };
+  const { clock, statistics } = common;
+  const onFrames = statistics && ((frames: CanFrames) => statistics.add(frames, clock.monotonicUs()));
   return new LiveSource({
     // A bus may rightly be silent; the adapter's answers to the question for its state count as being heard.
     ...serialLine(config, common),
     kind: 'can',
     createReader: (counters, sink) =>
-      new SlcanReader({ ...common, bus, path: path!, origin, settings, events }, counters, sink),
+      new SlcanReader({ ...common, bus, path: path!, origin, settings, events, onFrames }, counters, sink),
   });
 }
 
@@ -84,6 +91,17 @@ export function createSocketCanSource(config: StreamConfig, common: Common, even
     receiveBufferBytes: byteCount(receiveBuffer),
     origin,
     events,
+    statistics: common.statistics?.memory,
+    restart:
+      config.restart === undefined
+        ? undefined
+        : new BusOffRestart({
+            ...common,
+            interfaceName: interfaceName!,
+            afterMs: durationMs(config.restart),
+            ask: askKernel(),
+            events,
+          }),
   });
 }
 

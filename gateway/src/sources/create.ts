@@ -1,6 +1,7 @@
 import type { Logger } from '@fleetlog/shared/log';
 import type { Clock } from '@fleetlog/shared/util';
 import { batchLimits } from '../batch/limits.js';
+import type { CanStatistics } from '../bus/can-statistics.js';
 import type { GatewayEvents } from '../events/events.js';
 import { CandumpFeed } from './candump-feed.js';
 import { CommandSource } from './command-source.js';
@@ -27,13 +28,15 @@ interface SourceParts {
   logger: Logger;
   events: GatewayEvents;
   compression?: number | undefined;
+  /** Where CAN frames are counted. */
+  statistics?: CanStatistics | undefined;
 }
 
 /** The source of a stream. A file's path must be absolute. Errors: FLEETLOG_CONFIG. */
 export function createSource(
   stream: string,
   config: StreamConfig,
-  { clock, keeper, logger, events, compression }: SourceParts,
+  { clock, keeper, logger, events, compression, statistics }: SourceParts,
 ): Source {
   checkStreamKeys(stream, config);
   const common = {
@@ -46,15 +49,17 @@ export function createSource(
   // Lines are stamped here; the kernel stamps frames with the system's clock, for candump too.
   const basis = config.format === 'candump' || config.source === 'socketcan' ? 'system' : 'gateway';
   const createClock = (): SourceClock => new SourceClock(clock, keeper, basis);
+  const createCandumpFeed = (): Feed =>
+    new CandumpFeed(statistics && ((frames) => statistics.add(frames, clock.monotonicUs())));
   const createLinesFeed = (times: LineTimes): Feed =>
     config.format === 'ubx' ? new UbxFeed(times, compression) : new LinesFeed(times, compression);
   const createLiveFeed = (times: SourceClock): Feed => {
-    if (config.format === 'candump') return new CandumpFeed();
+    if (config.format === 'candump') return createCandumpFeed();
     const isLocalGpsd = config.source === 'gpsd' && isThisMachine(config.host);
     const gps = config.clock ? new ReceiverClock(clock, keeper, { isLocalGpsd }) : undefined;
     return createLinesFeed(new ArrivalTimes(times, (...line) => gps?.see(...line)));
   };
-  const live = { ...common, createClock };
+  const live = { ...common, createClock, statistics };
   if (config.source === 'socketcan') return createSocketCanSource(config, live, events);
   if (config.source === 'gpsd') return createGpsdSource(config, live, createLiveFeed);
   if (config.source === 'slcan') return createSlcanSource(config, live, events);
@@ -70,7 +75,7 @@ export function createSource(
   return new FileSource({
     ...common,
     createFeed: () =>
-      config.format === 'candump' ? new CandumpFeed() : createLinesFeed(new RecordedTimes(createClock())),
+      config.format === 'candump' ? createCandumpFeed() : createLinesFeed(new RecordedTimes(createClock())),
     path: config.path!,
     paceFactor: paceFactor(config.pace ?? 'max'),
     times: config.times ?? 'original',

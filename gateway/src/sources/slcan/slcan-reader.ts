@@ -33,6 +33,8 @@ export interface SlcanReaderOptions {
   clock: Clock;
   logger: Logger;
   events: GatewayEvents;
+  /** Sees the frames of each batch. */
+  onFrames?: ((frames: CanFrames) => void) | undefined;
 }
 
 /** Brings the frames of one life of an adapter into batches. */
@@ -65,7 +67,10 @@ export class SlcanReader {
       sink,
       clock,
       columns: this.frames,
-      encode: () => encodeCan(this.frames),
+      encode: () => {
+        options.onFrames?.(this.frames);
+        return encodeCan(this.frames);
+      },
       clockOf: (payload) => this.wall.ofBatch(payload),
     });
   }

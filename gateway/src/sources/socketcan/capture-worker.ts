@@ -1,5 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { isFleetlogError } from '@fleetlog/shared/errors';
+import { systemClock } from '@fleetlog/shared/util';
+import { CanStatistics } from '../../bus/can-statistics.js';
 import type { CanSocketOptions } from './can-socket.js';
 import { CanSocket } from './can-socket.js';
 import { Capture, type CaptureNews, type CaptureOptions } from './capture.js';
@@ -16,6 +18,8 @@ const BUSY_FRAMES = 128;
 
 export interface CaptureWorkerData extends CanSocketOptions, CaptureOptions {
   words: SharedArrayBuffer;
+  /** Where the frames are counted. */
+  statistics?: SharedArrayBuffer | undefined;
 }
 
 export type WorkerNews =
@@ -38,7 +42,10 @@ function run(): void {
   const socket = CanSocket.open(loadLibc(), data);
   try {
     tell({ type: 'opened', receiveBufferBytes: socket.receiveBufferBytes });
-    const capture = new Capture(socket, data, tell);
+    const statistics = data.statistics && new CanStatistics([data.interfaceName], data.statistics);
+    const capture = new Capture(socket, data, tell, (frames) =>
+      statistics?.add(frames, systemClock.monotonicUs()),
+    );
     try {
       while (Atomics.load(words, STOP) === 0) {
         const count = socket.receive(data.interfaceName);

@@ -33,6 +33,8 @@ export class Capture {
     private readonly socket: CanSocket,
     private readonly options: CaptureOptions,
     private readonly tell: (news: CaptureNews) => void,
+    /** Sees the frames of each batch. */
+    private readonly onFrames: (frames: CanFrames) => void = () => {},
   ) {}
 
   /** Takes what the last `receive` brought. */
@@ -66,6 +68,7 @@ export class Capture {
   seal(): void {
     const { frames } = this;
     if (frames.count === 0) return;
+    this.onFrames(frames);
     const payload = encodeCan(frames);
     frames.clear();
     this.tell({ type: 'batch', payload, records: this.records });

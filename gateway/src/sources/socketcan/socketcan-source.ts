@@ -9,6 +9,7 @@ import type { BatchLimits } from '../../batch/limits.js';
 import type { GatewayEvents } from '../../events/events.js';
 import type { SourceClock } from '../../time/source-clock.js';
 import type { BatchSink, Source, SourceCounters } from '../source.js';
+import type { BusOffRestart } from './bus-off-restart.js';
 import type { CaptureWorkerData, WorkerNews } from './capture-worker.js';
 import { STOP, WAITING, WORDS } from './shared-words.js';
 
@@ -31,6 +32,10 @@ export interface SocketCanOptions {
   clock: Clock;
   logger: Logger;
   events: GatewayEvents;
+  /** Where the frames are counted. */
+  statistics?: SharedArrayBuffer | undefined;
+  /** Restarts a controller that is bus-off; without it that is left to others. */
+  restart?: BusOffRestart | undefined;
 }
 
 /**
@@ -59,7 +64,7 @@ export class SocketCanSource implements Source {
 
   /** One life of the interface. Returns why it ended. */
   private async runOnce(sink: BatchSink, signal: AbortSignal): Promise<FleetlogError | undefined> {
-    const { stream, interfaceName, filters, receiveBufferBytes, limits, origin } = this.options;
+    const { stream, interfaceName, filters, receiveBufferBytes, limits, origin, statistics } = this.options;
     const words = new Int32Array(new SharedArrayBuffer(4 * WORDS));
     const workerData: CaptureWorkerData = {
       interfaceName,
@@ -68,6 +73,7 @@ export class SocketCanSource implements Source {
       limits,
       timeoutMs: TIMEOUT_MS,
       words: words.buffer as SharedArrayBuffer,
+      statistics,
     };
     const worker = new Worker(new URL('./capture-worker.js', import.meta.url), { workerData });
     const stop = (): void => {
@@ -95,7 +101,7 @@ export class SocketCanSource implements Source {
       } else if (news.type === 'ended') {
         if (news.error) failure = new FleetlogError(news.error.code as ErrorCode, news.error.message);
       } else {
-        this.note(news);
+        this.note(news, signal);
       }
     });
     try {
@@ -109,8 +115,12 @@ export class SocketCanSource implements Source {
     return failure;
   }
 
-  private note(news: Exclude<WorkerNews, { type: 'batch' | 'gap' | 'ended' }>): void {
-    const { stream, interfaceName, logger, events } = this.options;
+  private note(news: Exclude<WorkerNews, { type: 'batch' | 'gap' | 'ended' }>, signal: AbortSignal): void {
+    const { stream, interfaceName, logger, events, restart } = this.options;
+    // Bus-off before the gateway began: no error frame tells of it.
+    if (news.type === 'opened' || (news.type === 'state' && news.state === 'bus-off')) {
+      void restart?.lookAfter(signal);
+    }
     if (news.type === 'opened') {
       this.said = '';
       const { receiveBufferBytes } = news;
