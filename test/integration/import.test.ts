@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '@fleetlog/shared/util';
-import { ApiClient } from '#cloud/client/index.js';
+import { ApiClient } from '#cloud/client/api-client.js';
 import type { ImportFormat } from '#cloud/import/formats.js';
 import { importFile, type ImportedFile, type ImportFileOptions } from '#cloud/import/import-file.js';
 import { packBatches } from '#cloud/import/wire.js';
