@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { moments } from '../support/power/moments.js';
 import { noPowerToCut } from '../support/power/power-disk.js';
 import { emptyPowerScore, playSeries } from '../support/power/series.js';
 
@@ -67,10 +68,10 @@ for (let at = first; at < first + cuts;) {
       folder: path,
       withoutSync,
       tornShare: given.torn ? 0.5 : 0,
-      onCut: (index, { kind, afterMs, loss }, result) => {
+      onCut: (index, { kind, loss }, result) => {
         const bad = result.failedStart !== undefined || result.complaints.length > 0;
         console.log(
-          `cut ${index}  ${bad ? 'LOST' : 'ok'}  ${kind}, ${afterMs} ms${loss === 'all' ? '' : ', torn'}  ${result.acknowledged} records called durable` +
+          `cut ${index}  ${bad ? 'LOST' : 'ok'}  ${kind}${loss === 'all' ? '' : ', torn'}  at ${result.moments.join(', ') || 'rest'}; ${result.acknowledged} records called durable` +
             `${result.leftToCloud > 0 ? `, ${result.leftToCloud} batches in the cloud` : ''}`,
         );
         if (bad && !withoutSync) console.log(result.log);
@@ -86,7 +87,8 @@ for (let at = first; at < first + cuts;) {
 const minutes = ((performance.now() - beganMs) / 60_000).toFixed(1);
 console.log(
   `\n${score.cuts} cuts of seed ${seed} in ${minutes} min: ${score.acknowledged} records called durable; lost ` +
-    `${score.lostRecords} (${score.lostBatches} batches), failed starts ${score.failedStarts}`,
+    `${score.lostRecords} (${score.lostBatches} batches), failed starts ${score.failedStarts}\n` +
+    `In the middle of: ${moments.map((moment) => `${moment} ${score.moments[moment]}`).join(', ')}`,
 );
 if (withoutSync) {
   console.log(

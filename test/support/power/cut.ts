@@ -9,17 +9,19 @@ import { cutFile } from '../damage/damage.js';
 import { until } from '../until.js';
 import { emptyAccount, type Accountant, type CutAccount } from './account.js';
 import type { Loss, PowerDisk } from './power-disk.js';
-import { Listener } from './said.js';
+import { saysSalvage, type Moment } from './moments.js';
+import type { Listener } from './said.js';
 import type { LifeOptions, PowerVehicle } from './vehicle.js';
 
-/** What the gateway is doing when the power goes. */
-export const cutKinds = ['offline', 'trim', 'evict', 'start', 'salvage'] as const;
-type CutKind = (typeof cutKinds)[number];
+/** What the gateway is to be doing when the power goes. */
+export const cutKinds = ['trim', 'evict', 'start', 'salvage'] as const;
 
 export interface Cut {
-  kind: CutKind;
-  /** From the gateway's first answer, or from its start where that or its salvage is what is cut. */
+  kind: (typeof cutKinds)[number] | 'offline';
+  /** From the gateway's first answer; where it is cut at its start or salvage, nothing. */
   afterMs: number;
+  /** 0 to 1: how far into what it is doing then. */
+  share: number;
   loss: Loss;
   withoutSync?: boolean;
 }
@@ -27,6 +29,8 @@ export interface Cut {
 export interface CutResult extends CutAccount {
   /** Records that were called durable in this life. */
   acknowledged: number;
+  /** What it really was at. */
+  moments: Moment[];
   /** Why the gateway didn't start again by itself. */
   failedStart?: string;
   log: string;
@@ -39,9 +43,16 @@ export interface CutScene {
   accountant: Accountant;
   /** `mqtt://…` */
   cloud: string;
+  /** How long the last start took. */
+  startMs: number;
 }
 
 const startMsMax = 60_000;
+const momentMsMax = 60_000;
+/** About as long as a salvage takes. */
+const salvageMs = 150;
+/** From the answer that told of it to its barrier, and a little more. */
+const stepMs = 20;
 
 /** One life that ends with a power cut, and what is on the disk then. */
 export async function playCut(scene: CutScene, cut: Cut): Promise<CutResult> {
@@ -56,13 +67,16 @@ export async function playCut(scene: CutScene, cut: Cut): Promise<CutResult> {
   const listening = listener.listen(vehicle.controlSocket, silence.signal);
   let failedStart: string | undefined;
   try {
-    if (cut.kind !== 'start' && cut.kind !== 'salvage') await answered(listener, gateway);
-    await new Promise((resolve) => setTimeout(resolve, cut.afterMs));
+    await theMoment(scene, gateway, cut);
     if (!gateway.running) failedStart = 'it ended before the power did';
   } catch (error) {
     failedStart = String(error);
   }
-  await disk.cutPower(() => gateway.kill());
+  let doing: Moment[] = [];
+  await disk.cutPower(async () => {
+    doing = listener.witness.now(gateway.log);
+    await gateway.kill();
+  });
   silence.abort();
   await listening;
   const acknowledged = records(listener) - before;
@@ -70,6 +84,7 @@ export async function playCut(scene: CutScene, cut: Cut): Promise<CutResult> {
   return {
     ...account,
     acknowledged,
+    moments: doing,
     ...((failedStart ?? account.failedStart) && { failedStart: failedStart ?? account.failedStart }),
     log: gateway.log,
   };
@@ -85,14 +100,30 @@ function lifeOf({ cloud }: CutScene, { kind, withoutSync = false }: Cut): LifeOp
 
 const records = ({ said }: Listener): number => [...said.values()].reduce((sum, s) => sum + s.records, 0);
 
-async function answered(listener: Listener, gateway: Command): Promise<void> {
-  const before = listener.answers;
+/** Resolves when the power is to go. */
+async function theMoment(scene: CutScene, gateway: Command, cut: Cut): Promise<void> {
+  const { kind, afterMs, share } = cut;
+  const { witness } = scene.listener;
+  if (kind === 'start') return sleep(share * scene.startMs);
+  if (kind === 'salvage') {
+    await gateway.says(saysSalvage, startMsMax);
+    return sleep(share * salvageMs);
+  }
+  const beganMs = performance.now();
   const isUp = (): boolean => {
     if (!gateway.running) throw new Error('it ended at its start');
-    return listener.answers > before;
+    return witness.answers > 0;
   };
   await until('the gateway answers', isUp, startMsMax);
+  scene.startMs = performance.now() - beganMs;
+  await sleep(afterMs);
+  if (kind === 'offline') return;
+  const times = witness.times(kind);
+  await until(`the gateway is at it: ${kind}`, () => witness.times(kind) > times, momentMsMax);
+  await sleep(share * stepMs);
 }
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Starts the gateway on what the power left, ends it, and reads the buffer. */
 async function look(

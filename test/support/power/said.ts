@@ -1,6 +1,7 @@
 import { originalName, rescuedEpoch } from '#gateway/buffer/integrity/rescued-names.js';
 import { askGateway } from '#gateway/control/client.js';
 import type { GatewayReport } from '#gateway/control/status.js';
+import { Witness } from './moments.js';
 
 /** What a gateway said of a stream of one epoch. */
 export interface Said {
@@ -19,10 +20,12 @@ const pollMs = 15;
 /** Asks a running gateway again and again what is durable, as anybody may, and remembers the most. */
 export class Listener {
   readonly said = new Map<string, Said>();
-  answers = 0;
+  /** Of the life that is listened to. */
+  witness = new Witness();
 
-  /** Of a gateway whose control socket is at `path`, until `signal` says so. */
+  /** To a new life of the gateway whose control socket is at `path`, until `signal` says so. */
   async listen(path: string, signal: AbortSignal): Promise<void> {
+    this.witness = new Witness();
     while (!signal.aborted) {
       const report = await askGateway(path, 'status').catch(() => undefined);
       if (report) this.hear(report as GatewayReport);
@@ -30,8 +33,9 @@ export class Listener {
     }
   }
 
-  hear({ epoch, streams }: GatewayReport): void {
-    this.answers++;
+  private hear(report: GatewayReport): void {
+    this.witness.hear(report);
+    const { epoch, streams } = report;
     for (const { stream: listed, durableNext, next, recordsPut } of streams) {
       if (durableNext === 0) continue;
       const stream = originalName(listed);

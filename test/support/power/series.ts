@@ -7,6 +7,7 @@ import { Accountant } from './account.js';
 import { Cloud } from '../chaos/cloud.js';
 import { until } from '../until.js';
 import { cutKinds, playCut, type Cut, type CutResult, type CutScene } from './cut.js';
+import type { Moment } from './moments.js';
 import { PowerDisk } from './power-disk.js';
 import { Listener } from './said.js';
 import { PowerVehicle } from './vehicle.js';
@@ -30,6 +31,8 @@ export interface PowerScore {
   lostBatches: number;
   lostRecords: number;
   failedStarts: number;
+  /** Cuts that fell in each of these, as the gateways told. */
+  moments: Record<Moment, number>;
   complaints: string[];
 }
 
@@ -39,6 +42,7 @@ export const emptyPowerScore = (): PowerScore => ({
   lostBatches: 0,
   lostRecords: 0,
   failedStarts: 0,
+  moments: { start: 0, salvage: 0, trim: 0, evict: 0, write: 0 },
   complaints: [],
 });
 
@@ -62,6 +66,7 @@ export async function playSeries(options: SeriesOptions, score: PowerScore): Pro
     cloud: `mqtt://127.0.0.1:${cloud.mqttPort}`,
     listener: new Listener(),
     accountant: new Accountant(),
+    startMs: 0,
   };
   try {
     for (let index = first; index < first + cuts; index++) {
@@ -71,6 +76,7 @@ export async function playSeries(options: SeriesOptions, score: PowerScore): Pro
       score.acknowledged += result.acknowledged;
       score.lostBatches += result.lostBatches;
       score.lostRecords += result.lostRecords;
+      for (const moment of result.moments) score.moments[moment]++;
       if (result.failedStart !== undefined) score.failedStarts++;
       const why = [...(result.failedStart === undefined ? [] : [result.failedStart]), ...result.complaints];
       score.complaints.push(...why.map((text) => `cut ${index} (${cut.kind}): ${text}`));
@@ -84,15 +90,24 @@ export async function playSeries(options: SeriesOptions, score: PowerScore): Pro
 }
 
 /** Long enough after the start that something is durable, without any help of half a write. */
-const controlCut: Cut = { kind: 'offline', afterMs: 1200, loss: 'all', withoutSync: true };
+const controlCut: Cut = { kind: 'offline', afterMs: 1200, share: 0, loss: 'all', withoutSync: true };
 
-/** The first of a series has nothing yet that it could salvage. */
+/** Of five cuts each is of another kind; the first of a series has nothing yet that it could salvage. */
 function cutOf({ seed, first, tornShare = 0 }: SeriesOptions, index: number): Cut {
   const prng = new Prng(seed, 20_000 + index);
-  const kind = index === first ? 'offline' : cutKinds[prng.below(cutKinds.length)];
-  const [least, most] = { start: [0, 900], salvage: [200, 1200] }[kind as string] ?? [300, 2000];
-  const afterMs = Math.round(prng.between(least, most));
-  return { kind, afterMs, loss: prng.chance(tornShare) ? { halfOfSeed: seed + index } : 'all' };
+  const place = index % (cutKinds.length + 1);
+  const order = shuffled(cutKinds, new Prng(seed, 10_000 + index - place));
+  return {
+    kind: index === first || place === 0 ? 'offline' : order[place - 1],
+    afterMs: Math.round(prng.between(100, 1800)),
+    share: prng.unit(),
+    loss: prng.chance(tornShare) ? { halfOfSeed: seed + index } : 'all',
+  };
+}
+
+function shuffled<T>(values: readonly T[], prng: Prng): T[] {
+  const left = [...values];
+  return values.map(() => left.splice(prng.below(left.length), 1)[0]);
 }
 
 /** What the cloud doesn't know of when it has got everything. */
