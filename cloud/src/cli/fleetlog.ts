@@ -10,6 +10,7 @@ import { groupsCommand } from './fleetlog-groups.js';
 import { importCommand } from './fleetlog-import.js';
 import { gapsCommand, gatewaysCommand, statusCommand, streamsCommand } from './fleetlog-lists.js';
 import { queryCommand } from './fleetlog-query.js';
+import { replayCommand } from './fleetlog-replay.js';
 import { signalsCommand } from './fleetlog-signals.js';
 import { sqlCommand } from './fleetlog-sql.js';
 import { tailCommand } from './fleetlog-tail.js';
@@ -30,6 +31,7 @@ export function createFleetlog(streams: CliStreams): Command {
     consumeCommand(streams),
     groupsCommand(streams),
     verifyCommand(streams),
+    replayCommand(streams),
     databasesCommand(streams),
     assignCommand(streams),
     vehiclesCommand(streams),
