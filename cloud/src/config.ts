@@ -89,6 +89,16 @@ const CloudSchema = Type.Object(
       },
       { ...closed, default: {} },
     ),
+    rollups: Type.Object(
+      {
+        budget: Bytes('Disk for sums of signals by second, minute and hour; 0B keeps none', '256MiB'),
+        signals: Type.Array(Type.String({ pattern: '^[^/]+/[^/]+/.+' }), {
+          default: [],
+          description: 'Kept before anybody asks for them, as gateway/stream/Message/Signal',
+        }),
+      },
+      { ...closed, default: {} },
+    ),
     logLevel: Type.Union(
       logLevels.map((level) => Type.Literal(level)),
       { default: 'info', description: logLevels.join(', ') },
@@ -114,6 +124,7 @@ export interface CloudConfig {
   http: ListenAddress;
   log: { partitions: number | undefined; writeBufferBytes: number };
   ingest: { bytesMax: number; messagesMax: number };
+  rollups: { bytesMax: number; signals: string[] };
 }
 
 export interface CloudFlags {
@@ -235,5 +246,6 @@ function checkCloudConfig(value: unknown, source: string, base: string): CloudCo
     http: address(raw.http.listen, 'http.listen'),
     log: { partitions: log.partitions, writeBufferBytes },
     ingest: { bytesMax: byteCount(ingest.queueSize), messagesMax: ingest.queueMessages },
+    rollups: { bytesMax: byteCount(raw.rollups.budget), signals: raw.rollups.signals },
   };
 }

@@ -13,7 +13,10 @@ import { openIndex, type Index } from './index/index.js';
 import { Ingest } from './ingest/ingest.js';
 import type { ListenAddress } from './listen.js';
 import { openLog } from './log/rocksdb-log.js';
+import { RollupKeeper } from './rollups/keeper.js';
+import { RollupStore } from './rollups/store.js';
 import { Catalogue } from './signals/catalogue/index.js';
+import { RecordedSignals } from './signals/recorded-signals.js';
 
 export interface CloudOptions {
   logger: Logger;
@@ -43,6 +46,18 @@ export async function runCloud(config: CloudConfig, options: CloudOptions): Prom
   if (signal.aborted) return;
   const catalogue = await Catalogue.open(join(config.data, 'catalogue'));
   await using groups = await Groups.open({ log, clock, logger });
+  await using rollups =
+    config.rollups.bytesMax > 0
+      ? await RollupStore.open({
+          path: join(config.data, 'rollups'),
+          indexId: index.id,
+          bytesMax: config.rollups.bytesMax,
+        })
+      : undefined;
+  const { signals: listed } = config.rollups;
+  const recorded = new RecordedSignals(index, log);
+  await using _keeper =
+    rollups && new RollupKeeper({ index, log, catalogue, recorded, rollups, clock, logger, listed });
   await using ingest = await Ingest.open({ log, logger, clock, queue: config.ingest });
   await using broker = config.mqtt.broker
     ? await BrokerClient.start(config.mqtt.broker, ingest, logger)
@@ -57,6 +72,7 @@ export async function runCloud(config: CloudConfig, options: CloudOptions): Prom
     groups,
     imports,
     catalogue,
+    rollups,
     logger,
     clock,
     version: productVersion,

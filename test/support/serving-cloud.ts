@@ -6,6 +6,7 @@ import { startApi, type Api } from '#cloud/api/server.js';
 import { Groups, type GroupLimits } from '#cloud/consumers/groups.js';
 import { openIndex, type Index } from '#cloud/index/index.js';
 import { Catalogue } from '#cloud/signals/catalogue/index.js';
+import { RollupStore } from '#cloud/rollups/store.js';
 import { FakeFleet } from './fake-fleet.js';
 import { MemoryLog } from './memory-log.js';
 import { tempFolder } from './temp-folder.js';
@@ -18,6 +19,7 @@ export interface ServingCloud extends AsyncDisposable {
   index: Index;
   groups: Groups;
   catalogue: Catalogue;
+  rollups: RollupStore | undefined;
   api: Api;
 }
 
@@ -28,13 +30,29 @@ export async function serveCloud(
     log?: MemoryLog;
     /** Puts something between the API and the index. */
     wrapIndex?: (index: Index) => Index;
+    /** Keeps sums, within so many bytes. */
+    rollupBytesMax?: number;
   } = {},
 ): Promise<ServingCloud> {
-  const { limits, groupLimits, log = new MemoryLog(), wrapIndex = (index: Index) => index } = options;
+  const {
+    limits,
+    groupLimits,
+    log = new MemoryLog(),
+    wrapIndex = (index: Index) => index,
+    rollupBytesMax,
+  } = options;
   const folder = await tempFolder('api');
   const fleet = new FakeFleet();
   const parts = { log, logger: silentLogger, clock: systemClock };
   const index = await openIndex({ ...parts, path: join(folder.path, 'index') });
+  const rollups =
+    rollupBytesMax === undefined
+      ? undefined
+      : await RollupStore.open({
+          path: join(folder.path, 'rollups'),
+          indexId: index.id,
+          bytesMax: rollupBytesMax,
+        });
   const catalogue = await Catalogue.open(join(folder.path, 'catalogue'));
   const groups = await Groups.open({ ...parts, ...(groupLimits && { limits: groupLimits }) });
   const api = await startApi({
@@ -46,6 +64,7 @@ export async function serveCloud(
     groups,
     catalogue,
     imports: noImports,
+    rollups,
     version: '1.2.3',
     ...(limits && { limits }),
   });
@@ -55,10 +74,12 @@ export async function serveCloud(
     index,
     groups,
     catalogue,
+    rollups,
     api,
     [Symbol.asyncDispose]: async () => {
       await api.close();
       await groups[Symbol.asyncDispose]();
+      await rollups?.[Symbol.asyncDispose]();
       await index.close();
       await folder[Symbol.asyncDispose]();
     },

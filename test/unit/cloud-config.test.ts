@@ -113,6 +113,7 @@ describe("the cloud's configuration", () => {
       http: { host: '127.0.0.1', port: 8080 },
       log: { partitions: undefined, writeBufferBytes: 32 * 1024 * 1024 },
       ingest: { bytesMax: 64 * 1024 * 1024, messagesMax: 20_000 },
+      rollups: { bytesMax: 256 * 1024 * 1024, signals: [] },
     });
   });
 

@@ -8,6 +8,7 @@ import type { ImportDesk } from '../import/desk.js';
 import type { Log } from '../log/log.js';
 import type { Catalogue } from '../signals/catalogue/index.js';
 import type { RecordedSignals } from '../signals/recorded-signals.js';
+import type { RollupStore } from '../rollups/store.js';
 import type { Slots } from './slots.js';
 
 /** Limits of the API; a request over one is refused or cut off, and says so. */
@@ -49,6 +50,8 @@ export interface ApiContext {
   groups: Groups;
   catalogue: Catalogue;
   recorded: RecordedSignals;
+  /** Undefined where nothing is to be kept. */
+  rollups: RollupStore | undefined;
   logger: Logger;
   clock: Clock;
   version: string;

@@ -11,9 +11,11 @@ import {
   type QueryColumn,
   type TimeRange,
 } from '../query/plan.js';
-import { query } from '../query/query.js';
+import { query, type QueryOptions } from '../query/query.js';
 import { rowContentTypes, rowWriter, type RowFormat, type RowLayout } from '../query/row-formats.js';
+import { streamSeries } from '../query/stream-series.js';
 import { QueryWatch, type QueryStop } from '../query/watch.js';
+import { rolledSeries, rollupStep } from '../rollups/rolled.js';
 import { catchUp, type ApiContext } from './context.js';
 import { QueryQuery } from './query-schemas.js';
 import { ErrorBody } from './schemas.js';
@@ -66,9 +68,16 @@ export function queryRoutes(app: FastifyInstance, context: ApiContext): void {
       const rowsMax = Math.min(limit, limits.queryRowsMax);
       const watch = new QueryWatch({ rowsMax, timeMsMax: limits.queryTimeMsMax }, clock, clientGone.signal);
       const writer = rowWriter(format, columns, { layout, labels, aggregate: buckets?.aggregate });
-      const { check } = watch;
+      const parts = { index, log, check: watch.check };
+      const { rollups } = context;
+      const sumsOf: QueryOptions['sumsOf'] = (planned, everyUs) => {
+        const stepUs = rollups && rollupStep(everyUs, planned);
+        return rollups && stepUs !== undefined
+          ? rolledSeries({ ...parts, rollups, nowMs: clock.nowUs() / 1000 }, planned, stepUs)
+          : streamSeries(parts, planned);
+      };
       await sendStream(reply, {
-        chunks: query({ index, log, check, streams, columns: columns.length, buckets, writer, watch }),
+        chunks: query({ ...parts, sumsOf, streams, columns: columns.length, buckets, writer, watch }),
         contentType: rowContentTypes[format],
         headFirst: false,
         idleMs: limits.idleMs,

@@ -24,6 +24,7 @@ import { queryRoutes } from './query-routes.js';
 import { consumeRoutes } from './consume-routes.js';
 import { groupRoutes } from './group-routes.js';
 import { metricsRoutes } from './metrics-routes.js';
+import type { RollupStore } from '../rollups/store.js';
 import { signalRoutes } from './signal-routes.js';
 import { Slots } from './slots.js';
 import { stateRoutes } from './state-routes.js';
@@ -37,6 +38,7 @@ export interface ApiOptions extends ListenAddress {
   groups: Groups;
   catalogue: Catalogue;
   imports: Pick<ImportDesk, 'take'>;
+  rollups?: RollupStore | undefined;
   logger: Logger;
   clock: Clock;
   version: string;
@@ -51,7 +53,8 @@ export interface Api extends ListenAddress {
 
 /** Serves the HTTP API. Errors: FLEETLOG_PORT_TAKEN, FLEETLOG_CONFIG for an address that isn't ours. */
 export async function startApi(options: ApiOptions): Promise<Api> {
-  const { host, port, log, index, fleet, groups, catalogue, imports, logger, clock, version } = options;
+  const { host, port, log, index, fleet, groups, catalogue, imports, rollups, logger, clock, version } =
+    options;
   const limits = { ...defaultLimits, ...options.limits };
   const context: ApiContext = {
     log,
@@ -60,6 +63,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     groups,
     catalogue,
     recorded: new RecordedSignals(index, log),
+    rollups,
     logger,
     clock,
     version,

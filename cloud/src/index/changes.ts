@@ -11,7 +11,7 @@ export const minuteUs = 60_000_000;
 /** A batch that touches more is counted as one that touches every minute. */
 const minutesMax = 120;
 /** Stands for every minute: the first one that there can be. */
-const everyMinute = Math.ceil(-TIME_LIMIT_US / minuteUs);
+export const everyMinute = Math.ceil(-TIME_LIMIT_US / minuteUs);
 
 /** Minutes since 1970 of original event time. */
 export function minutesOf({ firstTimeUs, lastTimeUs }: BatchHeader): number[] {

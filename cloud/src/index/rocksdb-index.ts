@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
 import { openRocksDb, type KeyRange, type OrderedStore, type StoreEntry } from '@fleetlog/shared/store';
@@ -13,7 +14,9 @@ import { decodeIdSet } from './id-sets.js';
 import { put } from './group.js';
 import { PartitionIndexer } from './indexer.js';
 import { decodeJson, encodeJson } from './json-value.js';
-import { batchKeys, checkpointKey, filteredKeys, formatKey, streamPrefix } from './keys.js';
+import { everyMinute, minuteUs } from './changes.js';
+import { minuteRevisions, originalRange, type SegmentChanges } from './revisions.js';
+import { batchKeys, changesKey, checkpointKey, filteredKeys, formatKey, streamPrefix } from './keys.js';
 import { BootCache } from './boot-cache.js';
 import { StreamCache } from './stream-cache.js';
 import type { Segment } from './segments.js';
@@ -37,7 +40,7 @@ export interface IndexOptions {
 }
 
 /** Changes with the layout of keys and values; an index of another one is built anew. */
-const formatVersion = 4;
+const formatVersion = 5;
 const syncEveryMs = 5000;
 /** Entries read at once; no read stays open between pages, so a slow reader holds nothing. */
 const pageEntries = 256;
@@ -59,14 +62,22 @@ export async function openIndex({ path, ...options }: IndexOptions & { path: str
 
 /** An index on an open store, which it closes with itself. */
 export async function indexOver(store: OrderedStore, options: IndexOptions): Promise<Index> {
-  return new RocksDbIndex(store, await loadCheckpoints(store, options.log, options.logger), options);
+  const checkpoints = await loadCheckpoints(store, options.log, options.logger);
+  const { id } = decodeJson<Format>((await store.get(formatKey))!);
+  return new RocksDbIndex(store, id, checkpoints, options);
+}
+
+/** Value of the format's key. */
+interface Format {
+  version: number;
+  /** Random. */
+  id: string;
 }
 
 /** By partition. An index that isn't one of this log is emptied. */
 async function loadCheckpoints(store: OrderedStore, log: Log, logger: Logger): Promise<Checkpoint[]> {
   const stored = await store.get(formatKey);
-  const isOfFormat =
-    stored !== undefined && decodeJson<{ version: number }>(stored).version === formatVersion;
+  const isOfFormat = stored !== undefined && decodeJson<Format>(stored).version === formatVersion;
   const checkpoints: Checkpoint[] = [];
   let stale = isOfFormat ? undefined : 'it has another format';
   for (const { partition, next } of log.ends()) {
@@ -83,7 +94,10 @@ async function loadCheckpoints(store: OrderedStore, log: Log, logger: Logger): P
   const everything = { gte: Uint8Array.of(0), lt: Uint8Array.of(0xff) };
   await store.write([
     { type: 'delete-range', ...everything },
-    put(formatKey, encodeJson({ version: formatVersion })),
+    put(
+      formatKey,
+      encodeJson({ version: formatVersion, id: randomBytes(8).toString('hex') } satisfies Format),
+    ),
   ]);
   return checkpoints.map(() => ({ next: 0, skipped: 0 }));
 }
@@ -98,6 +112,7 @@ class RocksDbIndex implements Index {
 
   constructor(
     private readonly store: OrderedStore,
+    readonly id: string,
     checkpoints: readonly Checkpoint[],
     private readonly options: IndexOptions,
   ) {
@@ -170,6 +185,23 @@ class RocksDbIndex implements Index {
     if (!clock.stamped) return undefined;
     const known = (await this.bootCache.corrected(gateway)).get(boot);
     return known && new TimeCorrection(known.timeline, clock.wallOffsetUs);
+  }
+
+  async revisions({ gateway, stream, fromUs, toUs }: BatchRange): Promise<Float64Array> {
+    const found: SegmentChanges[] = [];
+    for (const { segment, correction } of await this.segments(gateway, stream, 'corrected')) {
+      const range = originalRange(correction, fromUs, toUs);
+      if (range.fromUs > segment.lastTimeUs || range.toUs < segment.firstTimeUs) continue;
+      const entries: StoreEntry[] = [];
+      const everywhere = changesKey(gateway, stream, segment.segment, everyMinute * minuteUs);
+      const value = await this.store.get(everywhere);
+      if (value) entries.push({ key: everywhere, value });
+      const gte = changesKey(gateway, stream, segment.segment, floorMinute(range.fromUs));
+      const lt = changesKey(gateway, stream, segment.segment, floorMinute(range.toUs) + minuteUs);
+      for await (const entry of this.pages({ gte, lt })) entries.push(entry);
+      found.push({ segment, correction, entries });
+    }
+    return minuteRevisions(found, fromUs, Math.round((toUs - fromUs) / minuteUs));
   }
 
   lag(): number {
@@ -293,6 +325,8 @@ class RocksDbIndex implements Index {
     }
   }
 }
+
+const floorMinute = (timeUs: number): number => Math.floor(timeUs / minuteUs) * minuteUs;
 
 function worse(a: ClockState | undefined, b: ClockState | undefined): ClockState | undefined {
   return clockStates.find((state) => state === a || state === b);

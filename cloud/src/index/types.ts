@@ -102,6 +102,8 @@ export interface BatchRange {
  * is built again from the log.
  */
 export interface Index extends AsyncDisposable {
+  /** Another one where the index was built anew: what was kept with its revisions is stale then. */
+  readonly id: string;
   streams(filter?: StreamFilter): AsyncIterable<StreamSummary>;
   stream(gateway: string, stream: string): Promise<StreamSummary | undefined>;
   /** Undefined where nothing but gap records came yet. */
@@ -116,6 +118,11 @@ export interface Index extends AsyncDisposable {
    * Finite also while the stream grows, if `toUs` is.
    */
   batches(range: BatchRange): AsyncIterable<BatchFacts>;
+  /**
+   * For each minute of corrected time in the range, whose bounds are minutes: 0 where the stream has no batch in it, else
+   * a number that changes whenever its records may. What was computed of a minute holds while its number is the same.
+   */
+  revisions(range: Omit<BatchRange, 'times' | 'wants'>): Promise<Float64Array>;
   /** Batches in the log that aren't indexed yet. */
   lag(): number;
   /** Entries of the log that weren't readable and are left out. */

@@ -1,8 +1,8 @@
 import { emptyCell, foldCell, type Cell } from './cell.js';
 
 const secondUs = 1_000_000;
-/** Lengths of the cells that are folded into longer ones, µs. */
-const steps = [secondUs, 60 * secondUs, 3600 * secondUs] as const;
+/** Lengths of the cells that are folded into longer ones, and that may be kept, µs. */
+export const steps = [secondUs, 60 * secondUs, 3600 * secondUs] as const;
 
 /** One bucket of one signal. */
 export interface Bucket {

@@ -1,5 +1,6 @@
-import { Aggregator, type Bucket } from './aggregator.js';
+import type { Bucket } from './aggregator.js';
 import { foldCell, putAggregate, suffixesOf, type Aggregate, type Cell } from './cell.js';
+import { ColumnSums } from './column-sums.js';
 import type { ColumnSource, RowSource } from './row-source.js';
 
 /** How spans without values are told: one empty row for each, an empty row for each bucket, or not at all. */
@@ -20,40 +21,23 @@ export interface BucketOptions {
 class BucketSource {
   /** Buckets before this are finished. */
   frontierUs = -Infinity;
-  readonly aggregators: Aggregator[];
+  readonly sums: ColumnSums;
 
   constructor(
     private readonly source: ColumnSource,
     readonly columns: readonly number[],
     private readonly everyUs: number,
   ) {
-    this.aggregators = columns.map(() => new Aggregator(everyUs));
+    this.sums = new ColumnSums(columns.length, everyUs);
   }
 
   async advance(): Promise<void> {
     const { done, value } = await this.source.next();
-    if (done) this.passed(Infinity);
-    else if ('cells' in value) {
-      const { cells, spanUs } = value;
-      for (const [k, own] of cells.entries()) {
-        for (const { startUs, cell } of own) this.aggregators[k].addCell(startUs, spanUs, cell);
-      }
-      this.passed(value.untilUs);
-    } else {
-      let lastUs = -Infinity;
-      for (const [k, { times, values, count }] of value.series.entries()) {
-        this.aggregators[k].add(times, values, count);
-        if (count > 0 && times[count - 1] > lastUs) lastUs = times[count - 1];
-      }
-      this.passed(lastUs);
-    }
-  }
-
-  private passed(timeUs: number): void {
-    const frontierUs = Math.floor(timeUs / this.everyUs) * this.everyUs;
+    const untilUs = done ? Infinity : this.sums.add(value);
+    const frontierUs = Math.floor(untilUs / this.everyUs) * this.everyUs;
     if (frontierUs <= this.frontierUs) return;
     this.frontierUs = frontierUs;
-    for (const aggregator of this.aggregators) aggregator.passed(frontierUs);
+    this.sums.passed(frontierUs);
   }
 }
 
@@ -81,7 +65,7 @@ export class BucketRows implements RowSource {
     this.queues = Array.from({ length: columns }, () => []);
     for (const source of this.sources) {
       for (const [k, column] of source.columns.entries()) {
-        this.queues[column].push(source.aggregators[k].finished);
+        this.queues[column].push(source.sums.aggregators[k].finished);
       }
     }
     this.nextUs = Math.floor(fromUs / everyUs) * everyUs;

@@ -7,6 +7,8 @@ import { streamSeries, type QueryParts } from './stream-series.js';
 import type { QueryWatch } from './watch.js';
 
 export interface QueryOptions extends QueryParts {
+  /** Where sums come from: the log, or what is kept of them. */
+  sumsOf: (planned: PlannedStream, everyUs: number) => AsyncGenerator<ColumnPart, undefined>;
   streams: readonly PlannedStream[];
   columns: number;
   /** Undefined for every value. */
@@ -22,7 +24,7 @@ const chunkChars = 64 * 1024;
  * to the caller. Where a limit ends it, `watch.stop` says so. Errors: those of `mergeRecords`.
  */
 export async function* query(options: QueryOptions): AsyncGenerator<Uint8Array> {
-  const { streams, columns, buckets, writer, watch } = options;
+  const { streams, columns, buckets, writer, watch, sumsOf } = options;
   const opened: AsyncGenerator<ColumnPart>[] = [];
   const open = <T extends ColumnPart>(
     read: (planned: PlannedStream) => AsyncGenerator<T, undefined>,
@@ -35,7 +37,7 @@ export async function* query(options: QueryOptions): AsyncGenerator<Uint8Array> 
   try {
     const rows = buckets
       ? new BucketRows(
-          open((planned) => streamSeries(options, planned)),
+          open((planned) => sumsOf(planned, buckets.everyUs)),
           { ...buckets, columns },
         )
       : new RowMerge(

@@ -30,6 +30,11 @@ export class ColumnDecoder {
     return this.can.wants;
   }
 
+  /** Whether each record is decoded by itself: a range in parts gives what it gives as a whole. */
+  get isStateless(): boolean {
+    return !this.kinds.includes('lines') && !this.can.needsTransport;
+  }
+
   /**
    * What the records `[from, to)`, which are in the order of time, say: of each column a series, which holds until the
    * next is taken. Several answers where the signals' meaning changes.

@@ -40,6 +40,11 @@ export class StreamDecoder {
     this.periods = sorted.slice(1).map((toUs, i) => periodOf(sorted[i], toUs, columns));
   }
 
+  /** Whether messages are put together of several frames. */
+  get needsTransport(): boolean {
+    return this.periods.some(({ transport }) => transport.isNeeded);
+  }
+
   /** Whether frames with this `canid_t` may say something, at any time. */
   readonly wants: FrameChoice = (id) =>
     this.periods.some(

@@ -32,6 +32,12 @@ export class TimeCorrection {
     return this.timeline.monotonicUs(correctedUs) + this.wallOffsetUs;
   }
 
+  /** What decides how original times between these are corrected: different numbers where that differs. */
+  shapeBetween(fromUs: number, toUs: number): number[] {
+    const { wallOffsetUs } = this;
+    return [wallOffsetUs, ...this.timeline.shapeBetween(fromUs - wallOffsetUs, toUs - wallOffsetUs)];
+  }
+
   /** Writes corrected times over the columns of one batch; `firstTimeUs` and `lastTimeUs` are its original bounds. */
   apply(columns: StampedColumns, firstTimeUs: number, lastTimeUs: number): void {
     const { wallOffsetUs } = this;

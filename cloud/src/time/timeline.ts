@@ -40,6 +40,16 @@ export class Timeline {
     return Math.round(atUs[low - 1] + share * (atUs[low] - atUs[low - 1]));
   }
 
+  /** What decides how times between these are corrected: different numbers where that differs. */
+  shapeBetween(fromUs: number, toUs: number): number[] {
+    const shape = [this.correctedUs(fromUs), this.correctedUs(toUs)];
+    for (let i = 0; i < this.atUs.length; i++) {
+      if (this.atUs[i] > fromUs && this.atUs[i] < toUs)
+        shape.push(this.atUs[i], Math.round(this.offsetUs[i]));
+    }
+    return shape;
+  }
+
   /** Upper bound of the error at this time: grows with the distance to what is known; -1 where nobody knows. */
   uncertaintyAt(monotonicUs: number): number {
     if (this.state === 'unset') return -1;
