@@ -8,6 +8,7 @@ import type { Formatter } from './formatter.js';
 import { McapFormatter } from './mcap.js';
 import { NdjsonFormatter } from './ndjson.js';
 import { ParquetFormatter } from './parquet.js';
+import { GeojsonFormatter, GpxFormatter } from './tracks.js';
 import { TrcFormatter } from './trc.js';
 
 interface Format {
@@ -44,6 +45,18 @@ export const formats = {
     create: () => new ParquetFormatter(),
   },
   mcap: { contentType: binary, kinds: streamKinds, streams: 'any', create: () => new McapFormatter() },
+  gpx: {
+    contentType: 'application/gpx+xml',
+    kinds: ['lines'],
+    streams: 'one',
+    create: () => new GpxFormatter(),
+  },
+  geojson: {
+    contentType: 'application/geo+json',
+    kinds: ['lines'],
+    streams: 'any',
+    create: () => new GeojsonFormatter(),
+  },
   asc: { contentType: text, kinds: ['can'], streams: 'of-gateway', create: () => new AscFormatter() },
   trc: { contentType: text, kinds: ['can'], streams: 'of-gateway', create: () => new TrcFormatter() },
   blf: { contentType: binary, kinds: ['can'], streams: 'of-gateway', create: () => new BlfFormatter() },

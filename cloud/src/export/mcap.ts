@@ -16,6 +16,7 @@ import type { Formatter } from './formatter.js';
 import { McapFile, type McapChannel } from './mcap-file.js';
 import type { StreamRef } from './merge-streams.js';
 import { numberText, withoutLineEnd } from './ndjson.js';
+import { Positions, type Position } from './positions.js';
 import type { Records } from './records.js';
 
 /** One channel of the file. */
@@ -25,15 +26,23 @@ interface OpenChannel {
   sequence: number;
 }
 
+/** A stream of lines, which may be of a GPS receiver. */
+interface Receiver {
+  source: StreamRef;
+  positions: Positions;
+  channel: OpenChannel | undefined;
+}
+
 /**
  * MCAP: a channel `/gateway/stream` for each stream, its messages JSON with a schema by kind: `fleetlog.CanFrame`,
  * `fleetlog.Line`, `fleetlog.Samples` (a field for each channel, in its unit) and `fleetlog.Event`. Log time is the
- * event time.
+ * event time. What GPS receivers tell is in a channel `/gateway/stream/fix` of `foxglove.LocationFix`, too.
  */
 export class McapFormatter implements Formatter {
   readonly kinds = streamKinds;
   private readonly file = new McapFile();
   private readonly channels = new Map<string, OpenChannel>();
+  private readonly receivers = new Map<string, Receiver>();
 
   async format(records: Records, from: number, to: number, source: StreamRef): Promise<Uint8Array> {
     await this.file.start();
@@ -43,12 +52,45 @@ export class McapFormatter implements Formatter {
       const json = messageText(records, i);
       await this.file.add(channel.id, channel.sequence++, baseTimeUs + timeOffsetUs[i], json);
     }
+    if (records.kind === 'lines') await this.addFixes(source, records.columns, from, to);
     return this.file.take();
   }
 
   async end(): Promise<Uint8Array> {
+    for (const receiver of this.receivers.values())
+      await this.addPositions(receiver, receiver.positions.finish());
     await this.file.end();
     return this.file.take();
+  }
+
+  private async addFixes(source: StreamRef, lines: TextLines, from: number, to: number): Promise<void> {
+    const key = `${source.gateway} ${source.stream}`;
+    let receiver = this.receivers.get(key);
+    if (!receiver)
+      this.receivers.set(key, (receiver = { source, positions: new Positions(), channel: undefined }));
+    await this.addPositions(receiver, receiver.positions.take(lines, from, to));
+  }
+
+  /** The channel is there as soon as there is a position. */
+  private async addPositions(
+    receiver: Receiver,
+    positions: readonly (Position | undefined)[],
+  ): Promise<void> {
+    const { gateway, stream } = receiver.source;
+    for (const position of positions) {
+      if (!position) continue;
+      receiver.channel ??= {
+        id: await this.file.addChannel({
+          topic: `/${gateway}/${stream}/fix`,
+          metadata: { gateway, stream },
+          schema: 'foxglove.LocationFix',
+          properties: { properties: fixProperties },
+        }),
+        sequence: 0,
+      };
+      const { channel } = receiver;
+      await this.file.add(channel.id, channel.sequence++, position.timeUs, fixText(position, stream));
+    }
   }
 
   private async channelOf(records: Records, { gateway, stream }: StreamRef): Promise<OpenChannel> {
@@ -141,6 +183,34 @@ function frameText(frames: CanFrames, index: number): string {
   if (isFd) text += `,"brs":${(flags & FRAME_BRS) !== 0},"esi":${(flags & FRAME_ESI) !== 0}`;
   if (flags & (FRAME_RX | FRAME_TX)) text += `,"direction":"${flags & FRAME_RX ? 'rx' : 'tx'}"`;
   return `${text}}`;
+}
+
+const fixProperties = {
+  timestamp: { type: 'object', title: 'time', properties: { sec: integer, nsec: integer } },
+  frame_id: string,
+  latitude: { type: 'number' },
+  longitude: { type: 'number' },
+  altitude: { type: 'number' },
+  position_covariance: { type: 'array', items: { type: 'number' }, minItems: 9, maxItems: 9 },
+  position_covariance_type: integer,
+};
+
+/** Foxglove's schema wants each field: an altitude that nobody tells is 0, covariances that nobody tells are unknown. */
+function fixText(position: Position, stream: string): string {
+  const { timeUs, latitude, longitude, altitude, horizontalError, verticalError } = position;
+  const sec = Math.floor(timeUs / 1e6);
+  const isKnown = !Number.isNaN(horizontalError);
+  const flat = isKnown ? horizontalError ** 2 : 0;
+  const up = Number.isNaN(verticalError) ? 0 : verticalError ** 2;
+  return JSON.stringify({
+    timestamp: { sec, nsec: (timeUs - sec * 1e6) * 1000 },
+    frame_id: stream,
+    latitude,
+    longitude,
+    altitude: Number.isNaN(altitude) ? 0 : altitude,
+    position_covariance: [flat, 0, 0, 0, flat, 0, 0, 0, up],
+    position_covariance_type: isKnown ? 1 : 0,
+  });
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

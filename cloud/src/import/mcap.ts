@@ -47,7 +47,8 @@ export async function* readMcap(recording: Recording, out: RecordingOut): AsyncG
           const stream = record.metadata.get('stream') ?? '';
           const schema = schemas.get(record.schemaId) ?? '';
           channels.set(record.id, { stream, schema });
-          if (!stream || !['fleetlog.CanFrame', 'fleetlog.Line'].includes(schema)) {
+          const isDerived = schema === 'foxglove.LocationFix'; // from lines that are in the file as well
+          if (!isDerived && (!stream || !['fleetlog.CanFrame', 'fleetlog.Line'].includes(schema))) {
             out.problem(
               `topic ${record.topic}`,
               'is left out: it holds neither frames nor lines of an export',
