@@ -162,7 +162,10 @@ for (const [name, { framing, written, packet }] of Object.entries(kinds)) {
               const end = ['cobs', 'slip', 'delimiter'].includes(name)
                 ? written(a).subarray(-2)
                 : Buffer.alloc(0);
-              const stream = Buffer.concat([written(a), noise, end, written(b), written(a)]);
+              const rest = Buffer.concat([noise, end, written(b), written(a)]);
+              // What was cut off may be what comes next: then it isn't broken, and what comes next is.
+              if (rest.subarray(0, written(broken).length).equals(written(broken))) continue;
+              const stream = Buffer.concat([written(a), rest]);
               const { packets } = cut(framing, pieces(stream, lengths));
               const hexOf = (one: Uint8Array): string => Buffer.from(one).toString('hex');
               assert.equal(packets[0], hexOf(a));
