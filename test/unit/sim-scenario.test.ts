@@ -156,7 +156,8 @@ describe('a histogram', () => {
       histogram.add(value);
       halves[i % 2].add(value);
     });
-    halves[0].merge(halves[1]);
+    halves[0].merge(halves[1].export());
+    assert.equal(histogram.between(0, 2 ** 41), values.length);
     values.sort((a, b) => a - b);
     for (const share of [0.001, 0.25, 0.5, 0.9, 0.99, 0.999]) {
       const exact = values[Math.ceil(share * values.length) - 1];

@@ -3,6 +3,7 @@ import { createCommand, describeCommand, stopSignal } from '@fleetlog/shared/cli
 import { systemClock } from '@fleetlog/shared/util';
 import { databaseText } from './database.js';
 import { addFleetCommands } from './fleet.js';
+import { addLoadCommand } from './load.js';
 import { recordDrive } from './record.js';
 import { speakSlcan } from './slcan.js';
 import { streamVehicle } from './stream.js';
@@ -113,6 +114,7 @@ export function simCommand(): Command {
       speakSlcan(options, process.stdin, process.stdout, systemClock, stopSignal()),
     );
   addFleetCommands(sim);
+  addLoadCommand(sim);
   describeCommand(
     sim.command('database').argument('<kind>', 'a kind of vehicle that a scenario can have'),
     'Prints what the frames of a kind of vehicle mean, as a DBC file.',

@@ -2,6 +2,12 @@
 const SUB_BITS = 6;
 const SUB = 1 << SUB_BITS;
 
+export interface HistogramExport {
+  max: number;
+  /** Place and count of those that aren't empty. */
+  bins: [bin: number, count: number][];
+}
+
 /**
  * How values are spread, with a relative error below 1/64 and constant memory, as an HDR histogram. Values are whole,
  * from 0 to 2^40; larger ones count as that.
@@ -28,10 +34,28 @@ export class Histogram {
     return 0;
   }
 
-  merge(other: Histogram): void {
-    other.bins.forEach((count, bin) => (this.bins[bin] += count));
-    this.count += other.count;
-    this.max = Math.max(this.max, other.max);
+  /** How many values are from `low` (inclusive) to `high` (exclusive), to the precision of the bins. */
+  between(low: number, high: number): number {
+    let count = 0;
+    for (let bin = 0; bin < this.bins.length; bin++) {
+      if (highest(bin) >= low && highest(bin) < high) count += this.bins[bin];
+    }
+    return count;
+  }
+
+  /** What another process needs to merge it. */
+  export(): HistogramExport {
+    const bins: [number, number][] = [];
+    this.bins.forEach((count, bin) => count > 0 && bins.push([bin, count]));
+    return { max: this.max, bins };
+  }
+
+  merge({ max, bins }: HistogramExport): void {
+    for (const [bin, count] of bins) {
+      this.bins[bin] += count;
+      this.count += count;
+    }
+    this.max = Math.max(this.max, max);
   }
 }
 
