@@ -285,13 +285,14 @@ describe('HTTP API', () => {
       lineBatch([{ timeUs: 2, text: 'other stream\n' }], { gateway, stream: 'gps1', epoch, sequence: 0 }),
       Buffer.from('not a batch'),
       gapBatch(2, 3, 'expired', { gateway, stream: 'gps0', epoch }),
-      lineBatch([{ timeUs: 3, text: 'last\n' }], { gateway, epoch, sequence: 4 }),
+      lineBatch([{ timeUs: 3, text: Buffer.from('b56201071b', 'hex') }], { gateway, epoch, sequence: 4 }),
+      lineBatch([{ timeUs: 3, text: 'last\n' }], { gateway, epoch, sequence: 5 }),
     ]);
-    await until('both lines came', () => text.includes('last'));
+    await until('all lines came', () => text.includes('last'));
     await until('a sign of life came', () => text.endsWith('\n\n'));
     assert.deepEqual(
       text.split('\n').filter((line) => line),
-      [`${gateway} gps0 after`, `${gateway} gps0 last`],
+      [`${gateway} gps0 after`, `${gateway} gps0 b56201071b`, `${gateway} gps0 last`],
     );
     response.destroy();
     await until(

@@ -388,7 +388,8 @@ describe('export', () => {
     assert.throws(
       () => formatFor('candump', 'lines'),
       (error) =>
-        isFleetlogError(error, 'FLEETLOG_USAGE') && /choose lines, ndjson, mcap, gpx or geojson/.test(error.message),
+        isFleetlogError(error, 'FLEETLOG_USAGE') &&
+        /choose lines, ndjson, mcap, gpx or geojson/.test(error.message),
     );
     for (const kind of ['can', 'lines', 'samples', 'events'] as const) {
       assert.ok(formatFor(defaultFormat(kind), kind));

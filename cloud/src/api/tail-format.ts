@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { BatchHeader, TextLines } from '@fleetlog/shared/batch';
 import { CandumpFormatter } from '@fleetlog/shared/can';
 import { NdjsonFormatter, withoutLineEnd } from '../export/ndjson.js';
@@ -8,11 +9,13 @@ export type TailFormat = (typeof tailFormats)[number];
 
 const recordsPerPiece = 4096;
 const LF = 0x0a;
+const TAB = 0x09;
+const DELETE = 0x7f;
 
 /**
  * The records of a batch for somebody who watches, in the order of the batch, in pieces of bounded size. `ndjson` is
  * that of the export with `gateway` and `stream` in front; `text` is a line for each record: gateway, stream, and the
- * line of candump, the text line, or JSON.
+ * line of candump, the text line (hexadecimal digits where it is no text), or JSON.
  */
 export function* tailPieces(
   format: TailFormat,
@@ -48,11 +51,23 @@ function prefixed(text: Uint8Array, prefix: Uint8Array): Uint8Array {
 }
 
 function prefixedRecords(lines: TextLines, from: number, to: number, prefix: Uint8Array): Uint8Array {
-  const textBytes = lines.lineStart[to] - lines.lineStart[from];
-  const out = Buffer.allocUnsafe(textBytes + (to - from) * (prefix.length + 1));
+  const texts: Uint8Array[] = [];
   let length = 0;
-  for (let i = from; i < to; i++) length = putLine(out, length, prefix, lines.line(i));
-  return out.subarray(0, length);
+  for (let i = from; i < to; i++) {
+    const text = readable(withoutLineEnd(lines.line(i)));
+    texts.push(text);
+    length += prefix.length + text.length + 1;
+  }
+  const out = Buffer.allocUnsafe(length);
+  let at = 0;
+  for (const text of texts) at = putLine(out, at, prefix, text);
+  return out;
+}
+
+/** Bytes that are no text, such as a packet of a receiver, would upset a terminal: they come as hexadecimal digits. */
+function readable(line: Uint8Array): Uint8Array {
+  if (isUtf8(line) && !line.some((byte) => (byte < 32 && byte !== TAB) || byte === DELETE)) return line;
+  return Buffer.from(Buffer.from(line).toString('hex'));
 }
 
 function putLine(out: Uint8Array, at: number, prefix: Uint8Array, line: Uint8Array): number {
