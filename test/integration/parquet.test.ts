@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { DuckDBInstance, type Json } from '@duckdb/node-api';
+import type { Json } from '@duckdb/node-api';
 import {
   CAN_EFF_FLAG,
   CAN_EFF_MASK,
@@ -13,21 +13,10 @@ import {
   FRAME_TX,
   type CanFrames,
 } from '@fleetlog/shared/can';
+import { duckRows } from '../support/duck-rows.js';
 import { mixedFrames } from '../support/mixed-frames.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { exportedAs, writeExport } from '../support/write-export.js';
-
-/** The rows of a Parquet file, as DuckDB reads it. */
-async function duckRows(statement: string): Promise<Json[][]> {
-  const instance = await DuckDBInstance.create();
-  const connection = await instance.connect();
-  try {
-    return (await connection.runAndReadAll(statement)).getRowsJson();
-  } finally {
-    connection.closeSync();
-    instance.closeSync();
-  }
-}
 
 const expected = (frames: CanFrames): Json[][] =>
   Array.from({ length: frames.count }, (_, i) => {

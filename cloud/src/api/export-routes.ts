@@ -10,6 +10,7 @@ import type { TimesName } from '../time/correction.js';
 import { catchUp, type ApiContext } from './context.js';
 import { chosenStreams } from './chosen-streams.js';
 import { ErrorBody, ExportQuery } from './schemas.js';
+import { signalExport } from './signal-export.js';
 import { sendStream, type StreamReplyOptions } from './stream-reply.js';
 import { parseTime } from './time.js';
 
@@ -20,6 +21,7 @@ interface ExportParameters {
   to?: string;
   format?: FormatName;
   times?: TimesName;
+  signal?: string[];
   skip?: number;
   skipCrc?: number;
 }
@@ -29,7 +31,7 @@ const headTrailerName = 'fleetlog-head';
 
 /** The records of the past. */
 export function exportRoutes(app: FastifyInstance, context: ApiContext): void {
-  const { log, index, logger, limits } = context;
+  const { logger, limits } = context;
 
   app.get<{ Querystring: ExportParameters }>(
     '/v1/export',
@@ -48,19 +50,18 @@ export function exportRoutes(app: FastifyInstance, context: ApiContext): void {
     async ({ query }, reply) => {
       using _slot = context.exports.take();
       await catchUp(context, reply);
-      const { summaries, format, several } = await choose(context, query);
-      const times = query.times ?? 'corrected';
-      const { fromUs, toUs } = await rangeOf(context, summaries, query, times);
-      tellRange(reply, fromUs, toUs);
-      const ranges = summaries.map(({ gateway, stream }) => ({ gateway, stream, fromUs, toUs, times }));
-      const formatter: Formatter = format.create({ several });
       const clientGone = new AbortController();
-      const chunks = exportRecords({ index, log, ranges, formatter });
+      const { signal } = query;
+      const answer = signal
+        ? await signalExport(context, { ...query, signal }, clientGone.signal)
+        : await recordExport(context, query);
+      const { chunks, formatter, contentType, fromUs, toUs } = answer;
+      tellRange(reply, fromUs, toUs);
       const { skip = 0, skipCrc = 0 } = query;
       await sendStream(reply, {
         chunks: skip > 0 ? skipHeld(chunks, { bytes: skip, crc: skipCrc }, clientGone.signal) : chunks,
-        trailers: formatter.finalHead && headTrailer(formatter),
-        contentType: format.contentType,
+        trailers: formatter?.finalHead && headTrailer(formatter),
+        contentType,
         headFirst: false,
         idleMs: limits.idleMs,
         logger,
@@ -68,6 +69,17 @@ export function exportRoutes(app: FastifyInstance, context: ApiContext): void {
       });
     },
   );
+}
+
+async function recordExport(context: ApiContext, query: ExportParameters) {
+  const { index, log } = context;
+  const { summaries, format, several } = await choose(context, query);
+  const times = query.times ?? 'corrected';
+  const { fromUs, toUs } = await rangeOf(context, summaries, query, times);
+  const ranges = summaries.map(({ gateway, stream }) => ({ gateway, stream, fromUs, toUs, times }));
+  const formatter: Formatter = format.create({ several });
+  const chunks = exportRecords({ index, log, ranges, formatter });
+  return { chunks, formatter, contentType: format.contentType, fromUs, toUs };
 }
 
 /** The streams, and a format that can write them. */

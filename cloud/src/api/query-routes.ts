@@ -99,7 +99,11 @@ interface AskedColumn extends QueryColumn {
   rangesOf: (gateway: string) => readonly TimeRange[];
 }
 
-async function findColumns(context: ApiContext, asked: QueryParameters): Promise<AskedColumn[]> {
+/** Errors: FLEETLOG_NOT_FOUND, FLEETLOG_USAGE for names that aren't signals, or are several. */
+export async function findColumns(
+  context: ApiContext,
+  asked: Pick<QueryParameters, 'gateway' | 'vehicle' | 'signal'>,
+): Promise<AskedColumn[]> {
   const whose = await findWhose(context, asked);
   const columns: AskedColumn[] = [];
   for (const name of asked.signal) {
@@ -112,10 +116,10 @@ async function findColumns(context: ApiContext, asked: QueryParameters): Promise
 }
 
 /** What has to be read: no more than there was at the call, so that a query of a live stream ends, too. */
-async function planned(
+export async function planned(
   { index, clock }: ApiContext,
   columns: readonly AskedColumn[],
-  { from, to }: QueryParameters,
+  { from, to }: Pick<QueryParameters, 'from' | 'to'>,
 ): Promise<{ streams: PlannedStream[]; range: TimeRange }> {
   const nowUs = clock.nowUs();
   const fromUs = from === undefined ? -Infinity : parseTime(from, nowUs);

@@ -49,6 +49,13 @@ export const ExportQuery = Type.Object(
       ),
     ),
     times: Type.Optional(Times()),
+    signal: Type.Optional(
+      Type.Array(Type.String({ minLength: 1, maxLength: 1024 }), {
+        minItems: 1,
+        maxItems: 256,
+        description: 'Values of these signals of one gateway instead of records: with parquet and mcap.',
+      }),
+    ),
     skip: Type.Optional(
       Type.Integer({
         minimum: 0,

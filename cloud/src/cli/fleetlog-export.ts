@@ -17,6 +17,7 @@ import { bytes, moment } from './fleetlog-table.js';
 interface ExportOptions {
   gateway: string[];
   stream?: string[];
+  signal?: string[];
   from?: string;
   to?: string;
   format?: string;
@@ -44,11 +45,13 @@ export function exportCommand(streams: CliStreams): Command {
       'fleetlog export --gateway truck-17 --stream can0 --from -15m | canplayer vcan0=can0',
       'fleetlog export --gateway truck-17 --stream gps0 --from 2026-11-05T10:00Z --to 2026-11-05T11:00Z --format lines',
       'fleetlog export --gateway truck-17 --stream can0 can1 --format blf --output drive.blf',
+      'fleetlog export --gateway truck-17 --signal EngineSpeed latitude --format parquet --output day.parquet',
       'fleetlog export --gateway truck-17 bus-4 --format mcap --from -10m --output drives.mcap',
     ],
   )
     .requiredOption('--gateway <id...>', 'gateway, or several')
     .option('--stream <name...>', 'stream, or several (default: all that the format takes)')
+    .option('--signal <name...>', 'values of these signals instead of records (parquet, mcap)')
     .option('--from <time>', 'first event time, inclusive')
     .option('--to <time>', 'last event time, exclusive')
     .option(

@@ -1,6 +1,8 @@
 import { zstdCompressSync } from 'node:zlib';
 import { McapWriter } from '@mcap/core';
 
+const nothing = new Uint8Array(0);
+
 export interface McapChannel {
   topic: string;
   /** Name of the message's schema. */
@@ -68,6 +70,7 @@ export class McapFile {
 
   /** What was written since the last call; it belongs to the caller. */
   take(): Uint8Array {
+    if (this.parts.length === 0) return nothing;
     const taken = this.parts.length === 1 ? this.parts[0] : Buffer.concat(this.parts);
     this.parts = [];
     return taken;
