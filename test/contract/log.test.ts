@@ -229,6 +229,18 @@ function logContract(name: string, open: (path: string) => Promise<Log>): void {
       );
     });
 
+    test('a follower that is far behind after a restart misses nothing', async (log, reopen) => {
+      await log.append(entries(0, 1000));
+      log = await reopen();
+      const stop = new AbortController();
+      const followed: number[] = [];
+      for await (const { offset } of log.follow(0, 0, stop.signal)) {
+        followed.push(offset);
+        if (offset === 999) stop.abort();
+      }
+      assert.deepEqual(followed, [...Array(1000).keys()]);
+    });
+
     test('a follower that waits wakes at the next append, and ends when its signal aborts', async (log) => {
       const stop = new AbortController();
       const follow = log.follow(1, 0, stop.signal)[Symbol.asyncIterator]();

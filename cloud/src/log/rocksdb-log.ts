@@ -188,7 +188,7 @@ class RocksDbLog implements Log {
         await this.grown[partition].wait(signal).catch(() => undefined); // the loop looks at the signal
         continue;
       }
-      const to = state.durableNext;
+      const to = Math.min(state.durableNext, from + pageEntriesMax);
       for await (const page of this.newPages(partition, from, to)) {
         for (const entry of page) {
           if (signal.aborted) return;
@@ -273,7 +273,7 @@ class RocksDbLog implements Log {
   private async *newPages(partition: number, from: number, to: number): AsyncIterable<LogEntry[]> {
     const recent = this.recent.from(partition, from);
     if (recent.length > 0) yield recent;
-    else yield* this.pages.read(partition, from, to, pageEntriesMax);
+    else yield* this.pages.read(partition, from, to);
   }
 
   private checkPartition(partition: number): void {
