@@ -16,6 +16,7 @@ const suites: Record<string, () => Promise<BenchRow[]>> = {
   buffer: async () => (await import('./buffer.bench.js')).benchBuffer(),
   ingest: async () => (await import('./ingest.bench.js')).benchIngest(),
   export: async () => (await import('./export.bench.js')).benchExport(),
+  consume: async () => (await import('./consume.bench.js')).benchConsume(),
 };
 
 const { values, positionals } = parseArgs({

@@ -4,7 +4,7 @@ import { lineTimeUs, withLineTime } from '#cloud/replay/line-time.js';
 import { Pacer } from '#cloud/replay/pacer.js';
 import { PacingError } from '#cloud/replay/pacing-error.js';
 import { Replay, type ReplayOptions } from '#cloud/replay/replay.js';
-import { isTarget } from '#cloud/replay/targets.js';
+import { isTarget } from '#cloud/replay/target-names.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { append, canBatch } from '../support/recorded.js';
 import { serveCloud } from '../support/serving-cloud.js';

@@ -5,7 +5,7 @@ import { FleetlogError } from '@fleetlog/shared/errors';
 import { systemClock } from '@fleetlog/shared/util';
 import { isoMicros } from '../export/iso-time.js';
 import { Replay } from '../replay/replay.js';
-import { isTarget, openTarget, targetFormat } from '../replay/targets.js';
+import { isTarget, targetFormat } from '../replay/target-names.js';
 import { contextOf, createSubcommand, type CliStreams } from './fleetlog-context.js';
 import { count } from './fleetlog-table.js';
 
@@ -79,6 +79,7 @@ export function replayCommand(streams: CliStreams): Command {
       // Records of one stream don't name it.
       const place = stream && `${gateway[0]}/${stream[0]}`;
       const replay = new Replay(api, systemClock, { query, speed, loop, times });
+      const { openTarget } = await import('../replay/targets.js'); // no other command needs MQTT
       const output = await openTarget(target, { stdout: streams.stdout, place });
       const startedUs = systemClock.monotonicUs();
       const release = keyboard(replay, stderr);

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { alertsCommand } from './fleetlog-alerts.js';
 import { assignCommand } from './fleetlog-assign.js';
 import { consumeCommand } from './fleetlog-consume.js';
 import { createRoot, type CliStreams } from './fleetlog-context.js';
@@ -32,6 +33,7 @@ export function createFleetlog(streams: CliStreams): Command {
     groupsCommand(streams),
     verifyCommand(streams),
     replayCommand(streams),
+    alertsCommand(streams),
     databasesCommand(streams),
     assignCommand(streams),
     vehiclesCommand(streams),

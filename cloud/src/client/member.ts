@@ -17,12 +17,15 @@ export interface MemberRequest {
 /** The cloud counts a member as dead that it hasn't heard of for so long. */
 const silenceSeconds = 15;
 const beatMs = 4000;
+/** Commits come in no closer succession: each costs the log a barrier. */
+const commitMsMin = 100;
 const silenceMsMax = 45_000;
 
 /** One connection as a member of a group: from joining to its end. */
 export class MemberConnection {
   private readonly done = new Map<number, number>();
   private readonly connection = new AbortController();
+  private readonly leaving = new AbortController();
   private beating: Promise<void> | undefined;
   private id: string | undefined;
   private posting: Promise<void> | undefined;
@@ -47,6 +50,7 @@ export class MemberConnection {
    * it comes again then.
    */
   async close(): Promise<void> {
+    this.leaving.abort();
     await this.posting;
     this.connection.abort();
     await this.beating;
@@ -101,8 +105,9 @@ export class MemberConnection {
   }
 
   private async postAll(): Promise<void> {
-    await Promise.resolve(); // what is finished in this turn goes together
     while (this.isDirty) {
+      // What is finished meanwhile goes together; who leaves doesn't wait.
+      await this.clock.sleep(commitMsMin, this.leaving.signal).catch(() => undefined);
       this.isDirty = false;
       const next = Object.fromEntries(this.done);
       this.done.clear();

@@ -5,7 +5,6 @@ import { createWriteStream } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { connectAsync } from 'mqtt';
 import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
-import type { ReplayFormat } from './line-time.js';
 
 /** Where replayed records go. */
 export interface ReplayTarget {
@@ -14,14 +13,6 @@ export interface ReplayTarget {
   /** All that was sent is on its way. */
   close(): Promise<void>;
 }
-
-const targetForm = /^(candump:.+|(udp|mqtts?):\/\/.+|v?can\d+)$/;
-
-/** `--to` is an end of time as well: a target has a form that no time has. */
-export const isTarget = (text: string): boolean => targetForm.test(text);
-
-export const targetFormat = (target: string): ReplayFormat =>
-  /^(candump:|v?can\d)/.test(target) ? 'candump' : 'ndjson';
 
 /**
  * `candump:-` (stdout) or `candump:FILE`; `udp://HOST:PORT`, a datagram for each record; `mqtt://HOST:PORT/PREFIX`, a

@@ -1,0 +1,92 @@
+import { connectAsync, type MqttClient } from 'mqtt';
+import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
+import type { Clock } from '@fleetlog/shared/util';
+import type { Alert } from './watcher.js';
+
+export interface NotifierOptions {
+  webhooks: readonly string[];
+  mqtt: string | undefined;
+  clock: Clock;
+  signal: AbortSignal;
+  /** Told where somebody can't be reached; it is tried again. */
+  onTrouble: (text: string) => void;
+}
+
+const webhookMsMax = 10_000;
+const retryMsMin = 500;
+const retryMsMax = 30_000;
+
+/** Tells alerts to others, until they have taken them: whoever waits for it commits nothing that wasn't told. */
+export class Notifier implements AsyncDisposable {
+  private constructor(
+    private readonly options: NotifierOptions,
+    private readonly client: MqttClient | undefined,
+    private readonly prefix: string,
+  ) {}
+
+  /** Errors: FLEETLOG_UNREACHABLE, FLEETLOG_CONFIG. */
+  static async open(options: NotifierOptions): Promise<Notifier> {
+    if (options.mqtt === undefined) return new Notifier(options, undefined, '');
+    if (!URL.canParse(options.mqtt)) {
+      throw new FleetlogError(
+        'FLEETLOG_CONFIG',
+        `"${options.mqtt}" isn't the URL of a broker; write mqtt://HOST:PORT/PREFIX.`,
+      );
+    }
+    const url = new URL(options.mqtt);
+    const prefix = decodeURIComponent(url.pathname.slice(1)) || 'fleetlog/alerts';
+    url.pathname = '';
+    const client = await connectAsync(url.href, { connectTimeout: 10_000 }, false).catch((cause: unknown) => {
+      const why = systemCode(cause) ?? String(cause);
+      throw new FleetlogError(
+        'FLEETLOG_UNREACHABLE',
+        `No broker answers at ${url.host} (${why}); start it, or change notify.mqtt.`,
+        { cause },
+      );
+    });
+    client.on('error', () => undefined); // it connects again; the publish waits
+    return new Notifier(options, client, prefix);
+  }
+
+  /** Resolves when everybody has it, or the signal aborts. */
+  async tell(alert: Alert): Promise<void> {
+    const body = JSON.stringify(alert);
+    const { webhooks } = this.options;
+    await Promise.all([
+      ...webhooks.map((url) => this.untilTaken(`The webhook ${url}`, () => post(url, body))),
+      this.client &&
+        this.untilTaken('The broker', async () => {
+          const topic = `${this.prefix}/${alert.gateway}/${alert.rule}`;
+          await this.client?.publishAsync(topic, body, { qos: 1 });
+        }),
+    ]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.client?.endAsync(true);
+  }
+
+  private async untilTaken(who: string, send: () => Promise<void>): Promise<void> {
+    const { clock, signal, onTrouble } = this.options;
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      try {
+        return await send();
+      } catch (error) {
+        onTrouble(
+          `${who} didn't take an alert (${systemCode(error) ?? (error as Error).message}); trying again.`,
+        );
+      }
+      const backOffMs = Math.min(retryMsMax, retryMsMin * 2 ** attempt);
+      await clock.sleep(backOffMs, signal).catch(() => undefined); // the loop looks at the signal
+    }
+    signal.throwIfAborted(); // nobody was told: it comes again
+  }
+}
+
+async function post(url: string, body: string): Promise<void> {
+  const headers = { 'content-type': 'application/json' };
+  const signal = AbortSignal.timeout(webhookMsMax);
+  const response = await fetch(url, { method: 'POST', headers, body, signal });
+  await response.body?.cancel();
+  if (!response.ok) throw new Error(`status ${response.status}`);
+}
