@@ -6,7 +6,6 @@ const LETTER_Q = 81;
 
 /** The standard allows 82; receivers with many digits, and lists of satellites, are longer. */
 const sentenceBytesMax = 256;
-const fieldsMax = 64;
 
 /** Where a sentence is in a line, and whether it is right. */
 export type Sentence =
@@ -30,13 +29,16 @@ export function findSentence(bytes: Uint8Array, start: number, end: number): Sen
   if (at + 3 > end) return undefined;
   const said = 16 * hexDigit(bytes[at + 1]) + hexDigit(bytes[at + 2]);
   if (sum !== said) return { state: 'wrong checksum' };
-  const type = String.fromCharCode(...bytes.subarray(dollar + 3, dollar + 6));
+  const type = String.fromCharCode(bytes[dollar + 3], bytes[dollar + 4], bytes[dollar + 5]);
   return { state: 'right', type, start: dollar + 1, end: at };
 }
 
 /** From the talker and type (field 0) on. */
 export function fieldsOf(bytes: Uint8Array, start: number, end: number): string[] {
-  return String.fromCharCode(...bytes.subarray(start, end)).split(',', fieldsMax);
+  // A view over the same memory: strings are made of buffers ten times as fast as of single codes.
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start)
+    .toString('latin1')
+    .split(',');
 }
 
 /** NaN for what is none. */
