@@ -3,6 +3,7 @@ import { createCommand, describeCommand } from '@fleetlog/shared/cli';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { logLevels, type LogLevel } from '@fleetlog/shared/log';
 import { loadGatewayConfig, type GatewayConfig } from '../config.js';
+import type { DoctorFlags } from './doctor.js';
 import { printVerification, salvage } from './integrity.js';
 import { printBuffer, printStatus } from './inspect.js';
 import { run } from './run.js';
@@ -21,6 +22,7 @@ export function gatewayCommand(): Command {
     'fleetlog-gateway --config truck-17.yaml',
     'fleetlog-gateway --config truck-17.yaml --until-drained',
     'fleetlog-gateway status --config truck-17.yaml',
+    'fleetlog-gateway doctor',
   ])
     .enablePositionalOptions()
     .option(...configFlag)
@@ -51,6 +53,23 @@ export function gatewayCommand(): Command {
     .option('--metrics', "print metrics in Prometheus's text format")
     .action(async (flags: CommonFlags & { json?: boolean; ids?: boolean; metrics?: boolean }) => {
       await printStatus(load({ ...program.opts(), ...flags }), flags);
+    });
+
+  subcommand(
+    program,
+    'doctor',
+    'Looks at CAN interfaces, serial ports, GPS, disk, clock and the way to the cloud; says what is wrong and what mends it (status 3). Changes nothing.',
+    'fleetlog-gateway doctor',
+    'fleetlog-gateway doctor --config truck-17.yaml',
+    'fleetlog-gateway doctor --write-config truck-17.yaml',
+  )
+    .option('--write-config <file>', 'write a configuration of what was found')
+    .option('--force', 'also over a file that is there')
+    .option('--no-listen', 'open no serial port')
+    .action(async (flags: CommonFlags & DoctorFlags) => {
+      const all = { ...program.opts(), ...flags };
+      const { doctor } = await import('./doctor.js');
+      await doctor(all.config === undefined ? undefined : load(all), flags);
     });
 
   const buffer = describeCommand(program.command('buffer'), 'Looks into the buffer.', []);

@@ -197,8 +197,9 @@ class NoStore implements IStore {
 
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-function unreachable(
-  { url, username, tls }: LinkOptions,
+/** Why a connection didn't come about, in a sentence that says what to do. */
+export function unreachable(
+  { url, username, tls }: Pick<LinkOptions, 'url' | 'username' | 'tls'>,
   reason: string,
   error: Error | undefined,
   now: Date,

@@ -1,4 +1,5 @@
-import koffi from 'koffi';
+import { createRequire } from 'node:module';
+import type * as Koffi from 'koffi';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { isWholeAnswer, type AskKernel } from './netlink.js';
 
@@ -15,8 +16,11 @@ const PART_BYTES = 64 * 1024;
  * Errors: FLEETLOG_PLATFORM where the C library isn't that of Linux; the calls: FLEETLOG_SOURCE.
  */
 export function askKernel(): AskKernel {
-  let library: ReturnType<typeof koffi.load>;
+  let koffi: typeof Koffi;
+  let library: ReturnType<typeof Koffi.load>;
   try {
+    // Loaded where it is needed: it takes memory.
+    koffi = createRequire(import.meta.url)('koffi') as typeof Koffi;
     library = koffi.load('libc.so.6');
   } catch (cause) {
     throw new FleetlogError('FLEETLOG_PLATFORM', 'CAN interfaces need Linux with the GNU C library.', {

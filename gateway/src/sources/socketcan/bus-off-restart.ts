@@ -2,7 +2,7 @@ import { isFleetlogError } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
 import type { Clock } from '@fleetlog/shared/util';
 import type { GatewayEvents } from '../../events/events.js';
-import { errno, errnoName } from './libc.js';
+import { errno, errnoName } from './errno.js';
 import { answeredError, listCanLinks, restartRequest, type AskKernel } from './netlink.js';
 
 export interface BusOffRestartOptions {

@@ -1,6 +1,7 @@
 import { CAN_ERR_FLAG, CAN_RTR_FLAG, FRAME_FD, fdDlcByLength, type CanFrames } from '@fleetlog/shared/can';
 import { FleetlogError } from '@fleetlog/shared/errors';
-import { errno, errnoName, type Libc, type NativeMemory } from './libc.js';
+import { errno, errnoName } from './errno.js';
+import type { Libc, NativeMemory } from './libc.js';
 
 /* linux/can.h, linux/can/raw.h, asm-generic/socket.h, linux/net_tstamp.h */
 const PF_CAN = 29;

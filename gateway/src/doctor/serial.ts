@@ -1,0 +1,122 @@
+import type { Clock } from '@fleetlog/shared/util';
+import type { StreamConfig } from '../sources/config.js';
+import { Findings, type Finding } from './finding.js';
+import { listenToPort, type Heard } from './listen.js';
+import { findSerialPorts, type FoundPort, type SerialFolders } from './serial-ports.js';
+
+export interface HeardPort extends FoundPort {
+  /** Undefined where nobody listened: the port is in use. */
+  heard: Heard | undefined;
+}
+
+export interface SerialOptions {
+  folders: SerialFolders;
+  /** Streams of the configuration that read a port. */
+  wanted: readonly { stream: string; config: StreamConfig }[];
+  /** Opens ports that nobody uses, and listens. */
+  listens: boolean;
+  clock: Clock;
+  signal: AbortSignal;
+}
+
+/** Serial ports, their adapters, and what is heard on them. */
+export async function checkSerial(
+  options: SerialOptions,
+): Promise<{ findings: Finding[]; ports: HeardPort[] }> {
+  const { folders, wanted, listens, clock, signal } = options;
+  const findings = new Findings('serial');
+  const found = await findSerialPorts(
+    folders,
+    wanted.map(({ config }) => config.path!),
+  );
+  const ports = await Promise.all(
+    found.map(async (port): Promise<HeardPort> => {
+      const stream = wanted.find(({ config }) => config.path === port.path);
+      const isFree = port.users.length === 0 && !port.isConsole;
+      const mayListen = listens && port.mayOpen && isFree && stream?.config.source !== 'slcan';
+      const heard = mayListen ? await listenToPort(port.path, stream?.config.baud, clock, signal) : undefined;
+      return { ...port, heard };
+    }),
+  );
+  for (const port of ports)
+    describe(
+      port,
+      wanted.find(({ config }) => config.path === port.path),
+      findings,
+    );
+  for (const { stream, config } of wanted) {
+    if (ports.some(({ path }) => path === config.path)) continue;
+    findings.wrong(
+      `The port ${config.path} of the stream "${stream}" isn't there.`,
+      `ls -l /dev/serial/by-id   # plug the device in, or correct "streams.${stream}.path"`,
+    );
+  }
+  if (ports.length === 0 && wanted.length === 0) findings.note('There are no serial ports with a device.');
+  return { findings: findings.list, ports };
+}
+
+function describe(
+  port: HeardPort,
+  wanted: SerialOptions['wanted'][number] | undefined,
+  findings: Findings,
+): void {
+  const { path, device, adapter, heard, users } = port;
+  const name = [adapter, path === device ? '' : device].filter(Boolean).join(', ');
+  const what = name === '' ? path : `${path} (${name})`;
+  const wrongIfWanted = wanted ? 'wrong' : 'note';
+  if (!port.mayOpen) {
+    findings[wrongIfWanted](
+      `This user may not open ${what}.`,
+      `sudo usermod -aG dialout ${process.env['USER'] ?? '$USER'}   # then log in again`,
+    );
+    return;
+  }
+  if (port.isConsole) {
+    findings.note(
+      `${what} is the system's console, and left alone.`,
+      'sudo raspi-config   # Interface Options, Serial Port, where a device is on it',
+    );
+    return;
+  }
+  if (users.length > 0) {
+    findings.fine(`${what} is in use by process ${users.join(', ')}, and left alone.`);
+    return;
+  }
+  if (!heard) {
+    findings.fine(`${what} is there; nobody listened.`);
+    return;
+  }
+  const baud = wanted?.config.baud ?? 115_200;
+  switch (heard.what) {
+    case 'nmea':
+    case 'ubx':
+    case 'text': {
+      const kind = { nmea: 'NMEA sentences', ubx: "u-blox's packets", text: 'text' }[heard.what];
+      const sample = heard.sample === '' ? '' : `: ${heard.sample}`;
+      if (wanted && heard.baud !== baud) {
+        findings.wrong(
+          `${kind} come from ${what} at ${heard.baud} baud${sample}, and the configuration says ${baud}.`,
+          `baud: ${heard.baud}   # in "streams.${wanted.stream}"`,
+        );
+      } else {
+        findings.fine(`${kind} come from ${what} at ${heard.baud} baud${sample}.`);
+      }
+      return;
+    }
+    case 'noise':
+      if (wanted?.config.format === 'packets') {
+        findings.fine(`Bytes come from ${what}; whether they are its packets, the gateway's log says.`);
+      } else {
+        findings[wrongIfWanted](
+          `Bytes come from ${what} that are neither text nor a GPS receiver's at any common rate.`,
+          `stty -F ${device} 230400 raw && xxd -l 256 ${device}   # look for the rate in the device's manual`,
+        );
+      }
+      return;
+    case 'silence':
+      findings.note(`Nothing comes from ${what}: the device may be off, or speak only when it is asked.`);
+      return;
+    case 'error':
+      findings[wrongIfWanted](heard.message);
+  }
+}
