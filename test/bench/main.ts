@@ -11,6 +11,7 @@ import type { BenchRow } from './row.js';
 const suites: Record<string, () => Promise<BenchRow[]>> = {
   codec: async () => (await import('./codec.bench.js')).benchCodec(),
   signals: async () => (await import('./signals.bench.js')).benchSignals(),
+  query: async () => (await import('./query.bench.js')).benchQuery(),
   parse: async () => (await import('./pipeline.bench.js')).benchParse(),
   flash: async () => (await import('./flash.bench.js')).benchFlash(),
   buffer: async () => (await import('./buffer.bench.js')).benchBuffer(),

@@ -10,7 +10,7 @@ import { generateSecond } from '../support/generate-frames.js';
 import type { BenchRow } from './row.js';
 
 const rounds = 40;
-const fordDatabase = '../shared/data/can-dbc/opendbc/ford_lincoln_base_pt.dbc';
+export const fordDatabase = '../shared/data/can-dbc/opendbc/ford_lincoln_base_pt.dbc';
 
 /** Decoding of signals, one core, and reading of databases. Rates count values that come out. */
 export function benchSignals(): BenchRow[] {
@@ -51,15 +51,18 @@ function measure(
   ];
 }
 
+const generatedDatabase = (): WantedMessage['message'][] =>
+  parseDbc(Buffer.from(generatedDatabaseText())).database.messages;
+
 /** Signals for every identifier that `generateSecond` sends. */
-function generatedDatabase(): WantedMessage['message'][] {
+export function generatedDatabaseText(): string {
   const places = ['7|16@0+ (0.01,-40)', '23|16@0- (1,0)', '39|16@0+ (0.125,0)', '55|16@0+ (1,0)'];
   const signals = places.map((place, i) => `S${i} : ${place} [0|0] "" X`);
   const text = Array.from({ length: 60 }, (_, i) => {
     const id = i % 10 === 9 ? (0x98fe_0000 | (i << 8)) >>> 0 : 0x60 + 23 * i;
     return messageText(signals, `BO_ ${id} M${i}: 8 X`);
   });
-  return parseDbc(Buffer.from(text.join('\n'))).database.messages;
+  return text.join('\n');
 }
 
 function parseRow(): BenchRow {

@@ -4,34 +4,44 @@ import type { BatchFacts } from './types.js';
 export interface Lane {
   /** None of its batches begins before this. */
   startUs: number;
-  facts: AsyncGenerator<BatchFacts>;
+  /** In pages, none of them empty: a day has 86,400 batches, and waiting for each one costs more than reading it. */
+  pages: AsyncGenerator<BatchFacts[]>;
 }
 
 interface OpenLane {
   head: BatchFacts;
-  facts: AsyncGenerator<BatchFacts>;
+  page: BatchFacts[];
+  at: number;
+  pages: AsyncGenerator<BatchFacts[]>;
 }
 
 /**
  * The batches of all lanes by first time, of equal times in the order in which they were captured. A lane is opened
  * when its turn may have come, so that of the many boots of a year few are read at a time.
  */
-export async function* mergeLanes(lanes: Lane[]): AsyncGenerator<BatchFacts> {
-  const waiting = [...lanes].sort((a, b) => a.startUs - b.startUs);
+export async function* mergeLanes(lanes: Promise<Lane[]>): AsyncGenerator<BatchFacts> {
+  const waiting = [...(await lanes)].sort((a, b) => a.startUs - b.startUs);
   const open: OpenLane[] = [];
   for (;;) {
     let least = leastOf(open);
     while (waiting.length > 0 && (!least || waiting[0].startUs <= least.head.firstTimeUs)) {
-      const { facts } = waiting.shift()!;
-      const { done, value } = await facts.next();
-      if (!done) open.push({ head: value, facts });
+      const { pages } = waiting.shift()!;
+      const { done, value } = await pages.next();
+      if (!done) open.push({ head: value[0], page: value, at: 0, pages });
       least = leastOf(open);
     }
     if (!least) return;
     yield least.head;
-    const { done, value } = await least.facts.next();
-    if (done) open.splice(open.indexOf(least), 1);
-    else least.head = value;
+    if (++least.at === least.page.length) {
+      const { done, value } = await least.pages.next();
+      if (done) {
+        open.splice(open.indexOf(least), 1);
+        continue;
+      }
+      least.page = value;
+      least.at = 0;
+    }
+    least.head = least.page[least.at];
   }
 }
 

@@ -44,6 +44,7 @@ const formatVersion = 5;
 const syncEveryMs = 5000;
 /** Entries read at once; no read stays open between pages, so a slow reader holds nothing. */
 const pageEntries = 256;
+const batchesPerPage = 512;
 const roundingUs = 4;
 
 /**
@@ -146,7 +147,11 @@ class RocksDbIndex implements Index {
     }
   }
 
-  async *batches(range: BatchRange): AsyncIterable<BatchFacts> {
+  batches(range: BatchRange): AsyncIterable<BatchFacts> {
+    return mergeLanes(this.lanes(range));
+  }
+
+  private async lanes(range: BatchRange): Promise<Lane[]> {
     const { gateway, stream, fromUs, toUs, times = 'original' } = range;
     const lanes: Lane[] = [];
     const open = await this.opener(range);
@@ -156,10 +161,10 @@ class RocksDbIndex implements Index {
       if (startUs >= toUs || timeOf(segment.lastTimeUs) < fromUs) continue;
       lanes.push({
         startUs: Math.max(startUs, fromUs - segment.longestUs),
-        facts: this.segmentBatches(range, segment, correction, open),
+        pages: this.segmentBatches(range, segment, correction, open),
       });
     }
-    yield* mergeLanes(lanes);
+    return lanes;
   }
 
   async times(gateway: string, stream: string, times: TimesName): Promise<StreamTimes | undefined> {
@@ -261,19 +266,24 @@ class RocksDbIndex implements Index {
     { segment, longestUs }: Segment,
     correction: TimeCorrection | undefined,
     open: (entry: StoreEntry) => BatchFacts | undefined,
-  ): AsyncGenerator<BatchFacts> {
+  ): AsyncGenerator<BatchFacts[]> {
     // Corrected ranges are some µs wider, for what rounding does; what lies outside is left out below.
     const first = correction ? correction.originalUs(fromUs) - roundingUs : fromUs;
     const end = correction ? correction.originalUs(toUs) + roundingUs : toUs;
-    for await (const entry of this.pages(batchKeys(gateway, stream, segment, first - longestUs, end))) {
-      const facts = open(entry);
-      if (!facts) continue;
-      if (correction) {
-        facts.correction = correction;
-        facts.firstTimeUs = correction.correctedUs(facts.firstTimeUs);
-        facts.lastTimeUs = correction.correctedUs(facts.lastTimeUs);
+    const keys = batchKeys(gateway, stream, segment, first - longestUs, end);
+    for await (const page of this.wholePages(keys, batchesPerPage)) {
+      const found: BatchFacts[] = [];
+      for (const entry of page) {
+        const facts = open(entry);
+        if (!facts) continue;
+        if (correction) {
+          facts.correction = correction;
+          facts.firstTimeUs = correction.correctedUs(facts.firstTimeUs);
+          facts.lastTimeUs = correction.correctedUs(facts.lastTimeUs);
+        }
+        if (facts.lastTimeUs >= fromUs && facts.firstTimeUs < toUs) found.push(facts);
       }
-      if (facts.lastTimeUs >= fromUs && facts.firstTimeUs < toUs) yield facts;
+      if (found.length > 0) yield found;
     }
   }
 
@@ -304,13 +314,17 @@ class RocksDbIndex implements Index {
   }
 
   private async *pages(range: KeyRange): AsyncIterable<StoreEntry> {
+    for await (const page of this.wholePages(range, pageEntries)) yield* page;
+  }
+
+  private async *wholePages(range: KeyRange, limit: number): AsyncIterable<StoreEntry[]> {
     let { gte } = range;
     for (;;) {
       const page: StoreEntry[] = [];
-      const options = { limit: pageEntries, prefetch: pageEntries };
+      const options = { limit, prefetch: limit };
       for await (const entry of this.store.entries({ gte, lt: range.lt }, options)) page.push(entry);
-      yield* page;
-      if (page.length < pageEntries) return;
+      if (page.length > 0) yield page;
+      if (page.length < limit) return;
       gte = Buffer.concat([page[page.length - 1].key, Uint8Array.of(0)]);
     }
   }
