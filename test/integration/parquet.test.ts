@@ -46,7 +46,7 @@ describe('Parquet exports and DuckDB', () => {
     this.timeout(60_000);
     await using folder = await tempFolder('parquet');
     const path = join(folder.path, 'export.parquet');
-    const frames = mixedFrames(20_261_123, 70_000);
+    const frames = mixedFrames(20_261_123, 40_000);
     await writeExport(path, 'parquet', frames);
     const rows = await duckRows(
       `select gateway, stream, epoch_us(time), bus, id, extended, type, brs, esi, direction, dlc, hex(data)
@@ -54,6 +54,6 @@ describe('Parquet exports and DuckDB', () => {
     );
     assert.deepEqual(rows, expected(frames));
     const groups = await duckRows(`select count(distinct row_group_id) from parquet_metadata('${path}')`);
-    assert.deepEqual(groups, [['2']]);
+    assert.deepEqual(groups, [['3']]);
   });
 });

@@ -1,9 +1,9 @@
 import { ParquetFile, timeColumn } from './parquet-file.js';
 import type { SignalColumn, SignalFormatter } from './signals.js';
 
-/** Values that are held until they make a row group. */
-const valuesPerGroup = 2 ** 20;
-const rowsPerGroupMax = 65_536;
+/** Values that are held until they make a row group, which is encoded in one go. */
+const valuesPerGroup = 2 ** 17;
+const rowsPerGroupMax = 16_384;
 const nothing = new Uint8Array(0);
 
 /** `time` (µs, UTC) and a column of doubles for each signal, null where it has no value at that time. */
