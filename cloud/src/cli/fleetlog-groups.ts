@@ -34,6 +34,7 @@ function resetCommand(streams: CliStreams): Command {
       'fleetlog groups reset --group trips --to 3:1500',
     ],
   )
+    .showHelpAfterError('See fleetlog groups reset --help.')
     .option('--group <name>', 'group')
     .requiredOption('--to <where>', 'earliest, latest, a time of receipt, or PARTITION:OFFSET,…')
     .option('--dry-run', 'say what it would do, and do nothing', false)
@@ -51,6 +52,7 @@ function deleteCommand(streams: CliStreams): Command {
   return createSubcommand('delete', 'Forgets a group that nobody reads, and its checkpoint.', [
     'fleetlog groups delete --group trips',
   ])
+    .showHelpAfterError('See fleetlog groups delete --help.')
     .option('--group <name>', 'group')
     .action(async (_options, command: Command) => {
       const context = contextOf(command, streams);
