@@ -45,13 +45,13 @@ const noSeparation = 'without a geoid separation in the sentence gpsd takes one 
 const listedTwice = 'gpsd counts a satellite once for each signal that it is heard on';
 
 /**
- * Where gpsd does something else, and why that is right for both. Climb and errors aren't compared: gpsd works them out
+ * Where gpsd and we differ, and why. Climb and errors aren't compared: gpsd works them out
  * of altitudes and dilutions, we say what the receiver says.
  */
 const known: Record<string, Known> = {
   'beidou-bd': {
     lacks: { satellitesSeen: 1 },
-    why: 'gpsd repeats the satellites of a moment before',
+    why: 'a list of satellites is put to another moment',
   },
   'bu303-moving': { missing: 12, why: otherProtocol },
   'bu303-nofix': { missing: 7, why: otherProtocol },
@@ -59,7 +59,7 @@ const known: Record<string, Known> = {
   'mtk-3301': {
     differs: { mode: 1 },
     lacks: { satellitesSeen: 1 },
-    why: 'GSA says 2D, gpsd sees an altitude and says 3D; gpsd gives satellites to the moment after',
+    why: 'GSA says 2D, gpsd sees an altitude and says 3D; a list of satellites is put to another moment',
   },
   'myguide-3100': {
     differs: { satellitesSeen: 1 },
@@ -69,7 +69,7 @@ const known: Record<string, Known> = {
   'quectel-eg25-g': {
     differs: { satellitesUsed: 2, satellitesSeen: 3 },
     lacks: { vdop: 1, pdop: 1 },
-    why: 'GNS counts the satellites of all systems, gpsd takes those of GPGGA; and counts 34 of 35 in view',
+    why: 'GNS counts the satellites of all systems, gpsd takes those of GPGGA; the order of the sentences changes with the fix, and from then on we put lists of satellites to the moment after theirs',
   },
   'quectel-l76k-nmea': {
     differs: { satellitesSeen: 1 },
