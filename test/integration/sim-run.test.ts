@@ -13,7 +13,7 @@ interface Verdict {
 }
 
 const scenario = (more = ''): string =>
-  `name: test\nduration: 4s\n${more}vehicles:\n  car: { kind: generic, count: 2 }\n`;
+  `name: test\nduration: 4s\n${more}vehicles:\n  car: { kind: electric-car, count: 2 }\n`;
 
 describe('fleetlog-sim run and verify', function () {
   this.timeout(120_000);
@@ -46,6 +46,11 @@ describe('fleetlog-sim run and verify', function () {
       4,
       'marked wherever they are listed',
     );
+
+    const query = ['--gateway', 'car-1', '--signal', 'VehicleSpeed', '--format', 'csv'];
+    const span = ['--from', '2026-01-01T08:00:01Z', '--to', '2026-01-01T08:00:04Z'];
+    const speeds = await run(bins.fleetlog, ['query', ...query, ...span, '--url', cloud.httpUrl]);
+    assert.ok(speeds.stdout.toString().split('\n').length > 100, 'the cloud knows what the frames mean');
 
     const mqtt = `mqtt://127.0.0.1:${cloud.mqttPort}`;
     const twice = await run(bins.sim, [

@@ -19,6 +19,7 @@ export class CloudDouble implements AsyncDisposable {
 
   static async serve(streams: readonly DoubleStream[]): Promise<CloudDouble> {
     const server = createServer((request, response) => {
+      response.setHeader('connection', 'close'); // the next double may get the same port
       const url = new URL(request.url ?? '', 'http://double');
       const found = streams.find(
         ({ gateway, stream }) =>

@@ -12,7 +12,12 @@ import { streamsOf } from '#sim/vehicle/kinds.js';
 import { randomOf } from '../support/generate-frames.js';
 import { tempFolder } from '../support/temp-folder.js';
 
-const PINNED = '3f4ac1d61bcde3e65daf21adc449fbb5';
+const pinned = {
+  generic: '3f4ac1d61bcde3e65daf21adc449fbb5',
+  'combustion-car': 'a06e69e31a96e78afa75b783dfbeb3ba',
+  'electric-car': '82de512438e41c18fe16a820f1b20b59',
+  truck: '22c071ec521e01ab68be6a6dcff7c30f',
+};
 const good = 'name: town\nduration: 10s\nvehicles:\n  car: { kind: generic }\n';
 
 describe('a scenario', () => {
@@ -84,10 +89,10 @@ describe('a scenario', () => {
 describe('a ledger', () => {
   const startUs = 1_767_254_400_000_000;
 
-  async function ledgerOf(folder: string, seed: number): Promise<Ledger> {
-    const vehicle = { gateway: 'car', kind: 'generic', seed, fixRateHz: 1 };
+  async function ledgerOf(folder: string, seed: number, kind = 'generic'): Promise<Ledger> {
+    const vehicle = { gateway: 'car', kind, seed, fixRateHz: 1 };
     const streams = [];
-    for (const speaker of streamsOf('generic')) {
+    for (const speaker of streamsOf(kind)) {
       const path = join(folder, speaker.stream);
       streams.push(await recordStream(vehicle, speaker, speechOf(vehicle, startUs, 65e6), path));
     }
@@ -114,7 +119,10 @@ describe('a ledger', () => {
     assert.deepEqual(again, first);
     assert.notEqual(other.hash, first.hash);
     // Pinned: the same on every machine. A change of the vehicle changes it.
-    assert.equal(first.hash, PINNED);
+    assert.equal(first.hash, pinned.generic);
+    for (const kind of ['combustion-car', 'electric-car', 'truck'] as const) {
+      assert.equal((await ledgerOf(folder.path, 5, kind)).hash, pinned[kind], kind);
+    }
     assert.equal(first.streams[0].minutes.length, 2);
   });
 

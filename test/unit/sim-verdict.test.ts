@@ -13,7 +13,7 @@ import { tempFolder } from '../support/temp-folder.js';
 
 const startUs = 1_767_254_400_000_000;
 const durationUs = 65e6;
-const vehicle = { gateway: 'car', kind: 'generic', seed: 11, fixRateHz: 2 };
+const vehicle = { gateway: 'car', kind: 'truck', seed: 11, fixRateHz: 2 };
 const recordsPerBatch = 10;
 
 type Spoil = (batches: DoubleBatch[]) => unknown;
@@ -83,7 +83,7 @@ describe("the verdict on a cloud's log", function () {
       assert.equal(stream.logged, stream.sent);
       assert.deepEqual(countsOf(stream), none);
     }
-    assert.ok(verdict.streams[0].sent > 130_000);
+    assert.ok(verdict.streams[0].sent > 15_000);
   });
 
   const faults: [name: string, spoil: { can0?: Spoil; gps0?: Spoil }, counts: Partial<typeof none>][] = [
@@ -91,18 +91,20 @@ describe("the verdict on a cloud's log", function () {
       'drops one batch in 10,000',
       {
         can0: (batches) => {
-          assert.ok(batches.length > 10_000);
-          batches.splice(6789, 1);
+          const single = batches.flat().map((line): DoubleBatch => [line]);
+          assert.ok(single.length > 10_000);
+          single.splice(6789, 1);
+          batches.splice(0, batches.length, ...single);
         },
       },
-      { lost: recordsPerBatch },
+      { lost: 1 },
     ],
     ['drops the last batch', { gps0: (batches) => batches.pop() }, { lost: recordsPerBatch }],
     ['drops a whole minute', { gps0: (batches) => batches.splice(0, 48) }, { lost: 480 }],
     ['drops everything', { gps0: (batches) => batches.splice(0) }, { lost: 520 }],
     [
       'gives a batch twice',
-      { can0: (batches) => batches.splice(5000, 0, batches[5000]) },
+      { can0: (batches) => batches.splice(500, 0, batches[500]) },
       { duplicated: recordsPerBatch },
     ],
     [
@@ -113,13 +115,13 @@ describe("the verdict on a cloud's log", function () {
     [
       'alters one bit of one frame',
       {
-        can0: (batches) => (batches[9000] = batches[9000].map((line, i) => (i === 3 ? flipped(line) : line))),
+        can0: (batches) => (batches[900] = batches[900].map((line, i) => (i === 3 ? flipped(line) : line))),
       },
       { altered: 1 },
     ],
     [
       'alters a time by a microsecond',
-      { can0: (batches) => (batches[9000] = batches[9000].map((line, i) => (i === 3 ? later(line) : line))) },
+      { can0: (batches) => (batches[900] = batches[900].map((line, i) => (i === 3 ? later(line) : line))) },
       { altered: 1 },
     ],
     [
@@ -166,7 +168,7 @@ describe("the verdict on a cloud's log", function () {
       firstTime: '2026-01-01T08:00:30Z',
       lastTime: '2026-01-01T08:00:40Z',
     };
-    const drop = (batches: DoubleBatch[]): unknown => batches.splice(8000, 1);
+    const drop = (batches: DoubleBatch[]): unknown => batches.splice(800, 1);
     const explained = await verdictOn({ can0: drop }, { gaps: [{ ...gap, records: recordsPerBatch }] });
     assert.deepEqual(countsOf(explained.streams[0]), { ...none, explained: recordsPerBatch });
     assert.equal(explained.isFlawless, true);

@@ -8,6 +8,7 @@ import { CloudLog } from '../verdict/cloud-log.js';
 import { judge, type Verdict } from '../verdict/verdict.js';
 import { Ages } from './ages.js';
 import { OwnCloud, type CloudAddress } from './cloud.js';
+import { teachCloud } from './databases.js';
 import { forward, type RunParts } from './forward.js';
 import { prepareGateway, type PreparedGateway } from './gateways.js';
 
@@ -44,6 +45,7 @@ export async function runScenario(options: RunOptions, parts: RunParts): Promise
   const address = options.cloud ?? cloud!.address;
   const log = new CloudLog(address.httpUrl, parts.signal);
   await refuseKnown(log, plan);
+  await teachCloud(address.httpUrl, plan.vehicles, parts.signal);
 
   const { startUs, gateways } = await drive(options, parts);
   const streams = gateways.flatMap(({ entries }) => entries);

@@ -1,4 +1,5 @@
 import { FleetlogError } from '@fleetlog/shared/errors';
+import { ask } from './ask.js';
 
 /** A stretch of time whose records a gateway gave up, and said so. */
 interface ExplainedGap {
@@ -67,7 +68,8 @@ export class CloudLog {
     toUs: number,
   ): AsyncGenerator<Uint8Array> {
     const range = { from: (fromUs / 1e6).toFixed(6), to: (toUs / 1e6).toFixed(6) };
-    const response = await this.ask('/v1/export', { gateway, stream, format, ...range });
+    const query = { gateway, stream, format, ...range };
+    const response = await ask(this.url, '/v1/export', query, { signal: this.signal });
     if (!response.body) return;
     try {
       for await (const chunk of response.body) yield chunk as Uint8Array;
@@ -81,30 +83,7 @@ export class CloudLog {
   }
 
   private async json(path: string, query: Record<string, string>): Promise<unknown> {
-    return (await this.ask(path, query)).json();
-  }
-
-  private async ask(path: string, query: Record<string, string>): Promise<Response> {
-    const url = `${this.url}${path}?${new URLSearchParams(query).toString()}`;
-    let response: Response;
-    try {
-      const late = AbortSignal.timeout(ANSWER_MS_MAX);
-      response = await fetch(url, {
-        signal: path === '/v1/export' ? this.signal : AbortSignal.any([late, this.signal]),
-      });
-    } catch (cause) {
-      throw new FleetlogError(
-        'FLEETLOG_UNREACHABLE',
-        `The cloud at ${this.url} doesn't answer; is it running?`,
-        {
-          cause,
-        },
-      );
-    }
-    if (response.ok) return response;
-    const { message = `status ${response.status}` } = (await response.json().catch(() => ({}))) as {
-      message?: string;
-    };
-    throw new FleetlogError('FLEETLOG_INTERRUPTED', `The cloud refused ${path}: ${message}`);
+    const signal = AbortSignal.any([AbortSignal.timeout(ANSWER_MS_MAX), this.signal]);
+    return (await ask(this.url, path, query, { signal })).json();
   }
 }
