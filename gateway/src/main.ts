@@ -23,6 +23,7 @@ import { superviseSource, type SupervisedSource } from './control/supervise-sour
 import { EventStream } from './events/event-stream.js';
 import { EVENTS_STREAM, type GatewayEvents } from './events/events.js';
 import { createSource } from './sources/create.js';
+import { kernelClock } from './time/kernel-clock.js';
 import { timesyncFile, type KernelSync } from './time/kernel-sync.js';
 import { TimeKeeper } from './time/time-keeper.js';
 import { BackOff } from './uplink/back-off.js';
@@ -119,8 +120,9 @@ export const bufferFolder = (config: GatewayConfig): string => join(config.data,
  * Errors: those of a source that can't go on, of the buffer's folder, FLEETLOG_USAGE.
  */
 export async function runGateway(config: GatewayConfig, options: RunOptions): Promise<RunProgress> {
-  const { clock, logger, signal, untilDrained, boot = bootId(), kernel = timesyncFile() } = options;
-  const keeper = new TimeKeeper({ clock, boot, kernel, logger });
+  const { clock, logger, signal, untilDrained, boot = bootId(), kernel } = options;
+  const time = kernel ? { kernel } : { kernel: timesyncFile(), kernelClock: kernelClock() };
+  const keeper = new TimeKeeper({ clock, boot, ...time, logger });
   // The sources' configuration is checked before anything is opened; they note nothing before they run.
   const opened: { events?: EventStream } = {};
   const events: GatewayEvents = { note: (type, attributes) => opened.events?.note(type, attributes) };

@@ -15,6 +15,7 @@ const suites: Record<string, () => Promise<BenchRow[]>> = {
   parse: async () => (await import('./pipeline.bench.js')).benchParse(),
   flash: async () => (await import('./flash.bench.js')).benchFlash(),
   buffer: async () => (await import('./buffer.bench.js')).benchBuffer(),
+  footprint: async () => (await import('./footprint.bench.js')).benchFootprint(),
   ingest: async () => (await import('./ingest.bench.js')).benchIngest(),
   export: async () => (await import('./export.bench.js')).benchExport(),
   consume: async () => (await import('./consume.bench.js')).benchConsume(),
@@ -36,7 +37,7 @@ console.log(lines.join('\n'));
 for (const name of names) {
   const rows = await suites[name]();
   const text = rows.map(
-    (row) => `${name.padEnd(8)} ${row.name.padEnd(44)} ${figure(row).padStart(22)}  ${row.on}`,
+    (row) => `${name.padEnd(9)} ${row.name.padEnd(44)} ${figure(row).padStart(22)}  ${row.on}`,
   );
   console.log(text.join('\n'));
   lines.push(...text);

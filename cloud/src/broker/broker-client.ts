@@ -1,6 +1,7 @@
 import { connect, type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt';
 import { readTlsFiles, type TlsFiles } from '@fleetlog/shared/config';
 import type { Logger } from '@fleetlog/shared/log';
+import { fillLengthCache } from '@fleetlog/shared/mqtt';
 import { encodeMessage, parseTopic, topics, type Ack } from '@fleetlog/shared/topics';
 import type { ListenAddress } from '../listen.js';
 import type { MessageSink } from './broker.js';
@@ -53,6 +54,7 @@ export class BrokerClient implements AsyncDisposable {
 
   /** Errors: FLEETLOG_CONFIG for its TLS files. Resolves when messages come, or some seconds later where the broker isn't there. */
   static async start(options: BrokerClientOptions, sink: MessageSink, logger: Logger): Promise<BrokerClient> {
+    fillLengthCache();
     const client = connect(options.url, clientOptions(options));
     const broker = new BrokerClient(client, options, sink, logger);
     const subscribed = Promise.withResolvers<void>();
@@ -147,6 +149,7 @@ function clientOptions(options: BrokerClientOptions): IClientOptions {
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
     clean: false,
+    writeCache: false, // 65,536 buffers, one for each number that a packet may hold: 7 MB
     resubscribe: false,
     queueQoSZero: false,
     keepalive: Math.round(options.keepAliveMs / 1000),

@@ -8,6 +8,7 @@ import {
   type PublishPacket,
 } from 'aedes';
 import type { ErrorCode } from '@fleetlog/shared/errors';
+import { fillLengthCache } from '@fleetlog/shared/mqtt';
 import type { Logger } from '@fleetlog/shared/log';
 import { encodeMessage, parseTopic, topics, type Ack } from '@fleetlog/shared/topics';
 import type { Signal } from '@fleetlog/shared/util';
@@ -84,6 +85,7 @@ export class Broker implements AsyncDisposable {
     server.maxConnections = options.connectionsMax;
     const tlsServer = options.tls && createTlsListener(options.tls, options.connectTimeoutMs, sink);
     // Behind what may fail: its timers keep a process from ending.
+    fillLengthCache();
     const aedes = await Aedes.createBroker({
       connectTimeout: options.connectTimeoutMs,
       maxClientsIdLength: 2 * clientIdCharsMax,

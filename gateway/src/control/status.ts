@@ -28,6 +28,17 @@ export interface GatewayReport {
   })[];
   /** How well the gateway knows the time. */
   clock?: BatchClock;
+  /** Of the running process. */
+  memory?: MemoryReport;
+}
+
+interface MemoryReport {
+  /** What it takes of the machine's memory. */
+  residentBytes: number;
+  /** What JavaScript's objects of the main thread take of that; it rises and falls with the garbage. */
+  heapBytes: number;
+  /** Buffers outside of that heap. */
+  externalBytes: number;
 }
 
 export function describeGateway(
@@ -65,6 +76,7 @@ export function describeGateway(
     writes: buffer.writeState,
     uplink: { url: config.uplink.url, ...life.uplink },
     clock: life.clock,
+    memory: memoryOfProcess(),
     streams,
   };
 }
@@ -74,6 +86,11 @@ export type IdsReport = Record<string, IdReport[]>;
 
 export function describeIds(sources: SupervisedSource[]): IdsReport {
   return Object.fromEntries(sources.flatMap(({ stream, bus }) => (bus ? [[stream, bus.identifiers()]] : [])));
+}
+
+function memoryOfProcess(): MemoryReport {
+  const { rss, heapUsed, external } = process.memoryUsage();
+  return { residentBytes: rss, heapBytes: heapUsed, externalBytes: external };
 }
 
 /** A stream whose source hasn't given anything yet. */

@@ -8,6 +8,7 @@ import type { Logger } from '@fleetlog/shared/log';
 import type { Clock } from '@fleetlog/shared/util';
 import type { ClockFacts } from '../buffer/clock-facts.js';
 import type { GatewayEvents } from '../events/events.js';
+import type { KernelClock } from './kernel-clock.js';
 import type { KernelSync } from './kernel-sync.js';
 
 /** Who can tell the time better than the system's wall clock alone. */
@@ -46,6 +47,8 @@ export interface TimeKeeperParts {
   /** One life of the monotonic clock. */
   boot: string;
   kernel: KernelSync;
+  /** Believed rather than `kernel`, where it answers. */
+  kernelClock?: KernelClock | undefined;
   logger: Logger;
 }
 
@@ -72,7 +75,7 @@ export class TimeKeeper implements ClockFacts {
     this.boot = parts.boot;
     this.systemOffsetUs = this.measure();
     this.offsetUs = this.systemOffsetUs;
-    this.lookAtKernel();
+    this.lookAtKernel(this.systemOffsetUs);
     this.settle();
   }
 
@@ -127,11 +130,26 @@ export class TimeKeeper implements ClockFacts {
       this.systemOffsetUs = offsetUs;
       this.syncSpoilt = true;
     }
-    this.lookAtKernel();
+    this.lookAtKernel(offsetUs);
     this.settle();
   }
 
-  private lookAtKernel(): void {
+  /** `offsetUs`: of the wall clock as it is now, which is slewed between steps. */
+  private lookAtKernel(offsetUs: number): void {
+    const { clock, kernelClock } = this.parts;
+    const discipline = kernelClock?.read();
+    if (!discipline) return this.lookForTimesync();
+    if (!discipline.isSynced) return;
+    const { uncertaintyUs } = discipline;
+    this.references.set('ntp', {
+      source: 'ntp',
+      wallOffsetUs: offsetUs,
+      uncertaintyUs,
+      atUs: clock.monotonicUs(),
+    });
+  }
+
+  private lookForTimesync(): void {
     const syncUs = this.parts.kernel.lastSyncUs();
     if (syncUs !== this.lastSyncUs) this.syncSpoilt = false;
     this.lastSyncUs = syncUs;

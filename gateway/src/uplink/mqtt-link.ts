@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { connect, MqttClient, type IClientOptions, type IStore, type PacketCallback } from 'mqtt';
 import { readTlsFiles } from '@fleetlog/shared/config';
 import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
+import { fillLengthCache } from '@fleetlog/shared/mqtt';
 import { dial } from './dial.js';
 import type { Link, LinkOptions } from './link.js';
 import { tlsComplaint } from './tls-complaint.js';
@@ -36,6 +37,7 @@ export async function connectMqtt(options: LinkOptions, signal: AbortSignal): Pr
 }
 
 function open(options: LinkOptions): MqttLink {
+  fillLengthCache();
   const url = new URL(options.url);
   if (url.protocol.startsWith('ws')) {
     // A WebSocket's bytes can't be counted on the wire: the budget doesn't see them.
@@ -60,6 +62,7 @@ function clientOptions(options: LinkOptions): IClientOptions {
     ...(options.password !== undefined && { password: options.password }),
     protocolVersion: options.protocol === '5' ? 5 : 4,
     clean: true,
+    writeCache: false, // 65,536 buffers, one for each number that a packet may hold: 7 MB
     keepalive: Math.max(1, Math.round(options.keepAliveMs / 1000)),
     connectTimeout: options.connectTimeoutMs,
     reconnectPeriod: 0,

@@ -1,0 +1,1 @@
+export { fillLengthCache } from './length-cache.js';
