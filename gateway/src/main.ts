@@ -8,7 +8,7 @@ import { systemClockFacts, type ClockFacts } from './buffer/clock-facts.js';
 import type { BufferedStream, GatewayBuffer } from './buffer/buffer.js';
 import { inspectBuffer } from './buffer/inspect.js';
 import { originalName } from './buffer/integrity/rescued-names.js';
-import { openBuffer } from './buffer/open-buffer.js';
+import { openBuffer, type OpenOptions } from './buffer/open-buffer.js';
 import type { BufferOptions } from './buffer/buffer-options.js';
 import { diskOf } from './buffer/space/disk.js';
 import { eventsPolicy, forgottenStreamPolicy, type StreamPolicy } from './buffer/space/limits.js';
@@ -74,10 +74,10 @@ export function openGatewayBuffer(
   logger: Logger,
   {
     clockFacts = systemClockFacts(clock),
-    salvage = true,
-  }: { clockFacts?: ClockFacts; salvage?: boolean } = {},
+    ...options
+  }: { clockFacts?: ClockFacts } & Pick<OpenOptions, 'salvage' | 'onBroken'> = {},
 ): Promise<GatewayBuffer> {
-  return openBuffer({ ...bufferOptions(config, clock, logger, clockFacts), salvage });
+  return openBuffer({ ...bufferOptions(config, clock, logger, clockFacts), ...options });
 }
 
 export function bufferOptions(
@@ -117,7 +117,7 @@ export const bufferFolder = (config: GatewayConfig): string => join(config.data,
 
 /**
  * The composition root of the gateway: source → batcher → buffer → uplink. Resolves at the end with what was done.
- * Errors: those of a source that can't go on, of the buffer's folder, FLEETLOG_USAGE.
+ * Errors: those of a source that can't go on, of the buffer's folder, FLEETLOG_STORE_BROKEN, FLEETLOG_USAGE.
  */
 export async function runGateway(config: GatewayConfig, options: RunOptions): Promise<RunProgress> {
   const { clock, logger, signal, untilDrained, boot = bootId(), kernel } = options;
@@ -140,7 +140,10 @@ export async function runGateway(config: GatewayConfig, options: RunOptions): Pr
       `--until-drained needs sources that end, and the stream "${endless.stream}" never does.`,
     );
   }
-  await using buffer = await openGatewayBuffer(config, clock, logger, { clockFacts: keeper });
+  const broken = Promise.withResolvers<never>();
+  broken.promise.catch(() => undefined); // it may come when all else is done
+  const bufferParts = { clockFacts: keeper, onBroken: broken.reject };
+  await using buffer = await openGatewayBuffer(config, clock, logger, bufferParts);
   const eventStream = (opened.events = new EventStream({ sink: buffer, time: keeper, logger }));
   const { state, uncertaintyUs } = keeper.read();
   events.note('gateway.started', {
@@ -203,7 +206,7 @@ export async function runGateway(config: GatewayConfig, options: RunOptions): Pr
     stopNoted = true;
   };
   try {
-    await Promise.race([uplinkDone, work()]);
+    await Promise.race([uplinkDone, work(), broken.promise]);
     stopped('asked');
   } finally {
     stopped('failed');

@@ -1,3 +1,4 @@
+import type { FleetlogError } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
 import type { RocksDbOptions } from '@fleetlog/shared/store';
 import type { Clock } from '@fleetlog/shared/util';
@@ -17,6 +18,8 @@ export interface BufferOptions extends GroupCommitLimits {
   writeBytesPerDay?: number | undefined;
   /** Limits of the space that it takes, and what each stream is worth; without it there are none. */
   space?: SpaceOptions | undefined;
+  /** Called when the database takes no more writes: FLEETLOG_STORE_BROKEN. Only closing is left then. */
+  onBroken?: ((error: FleetlogError) => void) | undefined;
   clock: Clock;
   clockFacts: ClockFacts;
   logger: Logger;

@@ -1,4 +1,4 @@
-import { isFleetlogError, systemCode } from '@fleetlog/shared/errors';
+import { FleetlogError, isFleetlogError, systemCode } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
 import type { OrderedStore, StoreOperation } from '@fleetlog/shared/store';
 import { Signal, type Clock } from '@fleetlog/shared/util';
@@ -23,6 +23,8 @@ export interface Companions {
 const lazyMs = 2000;
 const retryMsMin = 100;
 const retryMsMax = 5000;
+/** A database that refuses so many writes in a row takes none any more: RocksDB has met damage, or a bad disk. */
+const refusalsMax = 6;
 /** How often a failing store is tried while closing, so that a full disk doesn't keep the process from ending. */
 const closingAttempts = 3;
 
@@ -31,6 +33,8 @@ const closingAttempts = 3;
  *
  * A write or a barrier that fails is repeated, with the same operations, until it works; until then nothing that is
  * queued counts as durable, and callers meet back-pressure. Repeating is safe since all operations are idempotent.
+ * Only where the database refuses again and again for another reason than want of space, it ends, with
+ * FLEETLOG_STORE_BROKEN.
  */
 export class GroupCommit {
   private queued: StoreOperation[] = [];
@@ -52,8 +56,11 @@ export class GroupCommit {
     private readonly logger: Logger,
     /** The disk is full: makes room, where it can. */
     private readonly whenFull: () => Promise<void> = async () => undefined,
+    /** Called once, where nothing can be committed any more. */
+    private readonly onBroken: (error: FleetlogError) => void = () => undefined,
   ) {
     this.running = this.run();
+    this.running.catch(() => undefined); // told to those who flush or close
   }
 
   /** Queues an operation whose durability somebody waits for. */
@@ -104,6 +111,10 @@ export class GroupCommit {
         await this.commit();
       }
       await this.commit();
+    } catch (error) {
+      this.closing = true;
+      if (isFleetlogError(error, 'FLEETLOG_STORE_BROKEN')) this.onBroken(error);
+      throw error;
     } finally {
       this.drained.set();
     }
@@ -150,6 +161,7 @@ export class GroupCommit {
   }
 
   private async writeUntilDone(operations: StoreOperation[], barrier: boolean): Promise<void> {
+    let refusals = 0;
     for (let attempt = 1; ; attempt++) {
       try {
         await this.store.write(operations);
@@ -161,6 +173,8 @@ export class GroupCommit {
         const code = isFleetlogError(error) ? error.code : undefined;
         if (code === 'FLEETLOG_STORE_FULL' || systemCode(error) === 'ENOSPC') await this.whenFull();
         const message = error instanceof Error ? error.message : String(error);
+        refusals = code === 'FLEETLOG_STORE' ? refusals + 1 : 0;
+        if (refusals >= refusalsMax) throw broken(message, error);
         this.logger.error({ code, attempt }, `${message} Kept in memory; the buffer tries again.`);
         const backOffMs = Math.min(retryMsMax, retryMsMin * 2 ** (attempt - 1));
         await this.wakeOrClosing(backOffMs);
@@ -177,3 +191,10 @@ export class GroupCommit {
     if (this.closing) await this.clock.sleep(Math.min(ms, retryMsMin));
   }
 }
+
+const broken = (message: string, cause: unknown): FleetlogError =>
+  new FleetlogError(
+    'FLEETLOG_STORE_BROKEN',
+    `The buffer's database takes no more writes; start the gateway again, and look at the disk: ${message}`,
+    { cause },
+  );

@@ -98,6 +98,7 @@ class RocksDbBuffer implements GatewayBuffer {
       clock,
       logger,
       async () => this.space?.diskFull(),
+      (error) => this.broke(error),
     );
     this.stamp = new BatchStamp(options.gateway, epoch, clock, options.clockFacts);
     const target = spaceTargetOf(states, store, this.stored, {
@@ -415,6 +416,20 @@ class RocksDbBuffer implements GatewayBuffer {
   private note(): void {
     const { gateway, clockFacts } = this.options;
     this.mark?.note({ gateway, epoch: this.epoch, boot: clockFacts.boot, streams: this.marked });
+  }
+
+  /**
+   * What waits in memory is lost with this database. Where its source can't give it again, the mark counts it, so that
+   * the next opening makes gap records for it.
+   */
+  private broke(error: FleetlogError): void {
+    for (const state of this.states.values()) {
+      const { stream, next, durableNext, position } = state;
+      if (position !== undefined || next === durableNext) continue;
+      this.marked[stream] = streamMark({ ...state.facts(), durableNext: next });
+    }
+    this.note();
+    this.options.onBroken?.(error);
   }
 
   private inTurn<T>(work: () => Promise<T>): Promise<T> {

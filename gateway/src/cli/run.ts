@@ -2,7 +2,8 @@ import { exitStatus, stopSignal } from '@fleetlog/shared/cli';
 import { createLogger } from '@fleetlog/shared/log';
 import { systemClock } from '@fleetlog/shared/util';
 import type { GatewayConfig } from '../config.js';
-import { bufferFolder, runGateway, type RunProgress } from '../main.js';
+import { keepRunning } from '../keep-running.js';
+import { bufferFolder, type RunProgress } from '../main.js';
 
 /** Runs a gateway until a signal or, with `untilDrained`, until all is done; says on stderr how it goes. */
 export async function run(
@@ -10,7 +11,7 @@ export async function run(
   { untilDrained, quiet }: { untilDrained: boolean; quiet: boolean },
 ): Promise<void> {
   const say = (text: string): void => void process.stderr.write(`fleetlog-gateway: ${text}\n`);
-  const done = await runGateway(config, {
+  const done = await keepRunning(config, {
     untilDrained,
     signal: stopSignal(),
     logger: createLogger('gateway', config.logLevel),

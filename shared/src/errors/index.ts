@@ -32,6 +32,7 @@ const table = {
   FLEETLOG_PLATFORM: { class: 'resource', retryable: false },
   FLEETLOG_BUSY: { class: 'resource', retryable: true },
   FLEETLOG_STORE: { class: 'resource', retryable: true },
+  FLEETLOG_STORE_BROKEN: { class: 'resource', retryable: false },
   FLEETLOG_STORE_FULL: { class: 'resource', retryable: true },
   FLEETLOG_SYNC: { class: 'resource', retryable: true },
   FLEETLOG_UNREACHABLE: { class: 'link', retryable: true },

@@ -1,3 +1,4 @@
 export * from './store.js';
 export * from './keys.js';
 export { isDamage, openRocksDb, type RocksDbOptions } from './rocksdb.js';
+export { WalSync } from './wal-sync.js';

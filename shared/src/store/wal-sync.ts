@@ -18,33 +18,46 @@ export class WalSync {
   ) {}
 
   async sync(): Promise<void> {
-    const name = basename(await this.currentLog());
-    const number = logNumber(name);
-    if (this.handle && number === this.syncedUpTo) return this.handle.datasync();
-    for (const other of await readdir(this.folder)) {
-      const n = logNumber(other);
-      if (n >= this.syncedUpTo && n >= 0 && n < number) await this.syncFile(other);
+    for (let gone = ''; ;) {
+      const name = basename(await this.currentLog());
+      const number = logNumber(name);
+      if (this.handle && number === this.syncedUpTo) return this.handle.datasync();
+      for (const other of await readdir(this.folder)) {
+        const n = logNumber(other);
+        if (n >= this.syncedUpTo && n >= 0 && n < number) await this.syncFile(other);
+      }
+      await this.close();
+      this.handle = await this.openLog(name);
+      if (!this.handle) {
+        if (name === gone) throw new Error(`The write-ahead log ${name} was deleted.`);
+        gone = name; // full and in a table since it was named; there is a newer one
+        continue;
+      }
+      await this.handle.datasync();
+      const folder = await open(this.folder, 'r');
+      try {
+        await folder.sync();
+      } finally {
+        await folder.close();
+      }
+      this.syncedUpTo = number;
+      return;
     }
-    await this.close();
-    this.handle = await open(join(this.folder, name), 'r');
-    await this.handle.datasync();
-    const folder = await open(this.folder, 'r');
+  }
+
+  /** Undefined for a log that is gone: its content is in a synced table by then. */
+  private async openLog(name: string): Promise<FileHandle | undefined> {
     try {
-      await folder.sync();
-    } finally {
-      await folder.close();
+      return await open(join(this.folder, name), 'r');
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return undefined;
+      throw error;
     }
-    this.syncedUpTo = number;
   }
 
   private async syncFile(name: string): Promise<void> {
-    let file: FileHandle;
-    try {
-      file = await open(join(this.folder, name), 'r');
-    } catch (error) {
-      if (systemCode(error) === 'ENOENT') return; // its content is in a synced table by now
-      throw error;
-    }
+    const file = await this.openLog(name);
+    if (!file) return;
     try {
       await file.datasync();
     } finally {
