@@ -26,8 +26,8 @@ export function importCommand(streams: CliStreams): Command {
   return createSubcommand(
     'import',
     'Old recordings into the log, under the name of a gateway, with their times.\n\n' +
-      `Formats: ${Object.keys(importFormats).join(', ')} (gvret: the CSV of SavvyCAN; mf4: frames of a CANedge or another\n` +
-      'bus logger; mcap: what "fleetlog export" wrote). Each file is in the log once, however often it is imported; an\n' +
+      `Formats: ${Object.keys(importFormats).join(', ')} (gvret: the CSV of SavvyCAN; mf4: frames of a CANedge or another ` +
+      'bus logger; mcap: what "fleetlog export" wrote). Each file is in the log once, however often it is imported; an ' +
       'import that broke off goes on when it is run again. Channel 1 of a file is the interface can0.\n\n' +
       'What is wrong in a file is told by line or byte and left out.',
     [
