@@ -13,6 +13,7 @@ const suites: Record<string, () => Promise<BenchRow[]>> = {
   signals: async () => (await import('./signals.bench.js')).benchSignals(),
   query: async () => (await import('./query.bench.js')).benchQuery(),
   parse: async () => (await import('./pipeline.bench.js')).benchParse(),
+  capture: async () => (await import('./capture.bench.js')).benchCapture(),
   flash: async () => (await import('./flash.bench.js')).benchFlash(),
   buffer: async () => (await import('./buffer.bench.js')).benchBuffer(),
   footprint: async () => (await import('./footprint.bench.js')).benchFootprint(),
