@@ -2,7 +2,7 @@
 import { setFlagsFromString } from 'node:v8';
 
 // The C library gives each thread a heap of its own unless told otherwise, and keeps what is freed once it has seen
-// large blocks come and go: together 20 MB more resident at full pace, for nothing (decision 0029).
+// large blocks come and go: together 20 MB more resident at full pace, for nothing (decision 0032).
 
 // Nothing else is imported before the check: what follows doesn't even load on an older Node.
 const nodeNeeded = 24;

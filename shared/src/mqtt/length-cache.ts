@@ -17,12 +17,18 @@ export function fillLengthCache(): void {
   if (isFilled) return;
   isFilled = true;
   const payload = Buffer.alloc(cachedLengths);
-  const nowhere = { write: () => true, cork() {}, uncork() {}, destroy() {} };
+  // Without `cork`, which would put off something for each of them.
+  const nowhere = { write: () => true, destroy() {} };
+  // Else the first packet makes another cache, of 65,536 numbers and 7 MB, that who connects may not want.
+  const writer = packets.writeToStream as typeof packets.writeToStream & { cacheNumbers: boolean };
+  const { cacheNumbers } = writer;
+  writer.cacheNumbers = false;
   for (let length = headBytes; length < cachedLengths; length++) {
     const facts = { qos: 0, dup: false, retain: false, topic: 'a' } as const;
-    packets.writeToStream(
+    writer(
       { cmd: 'publish', ...facts, payload: payload.subarray(0, length - headBytes) },
       nowhere as unknown as NodeJS.WritableStream,
     );
   }
+  writer.cacheNumbers = cacheNumbers;
 }
