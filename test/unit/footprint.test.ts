@@ -9,15 +9,17 @@ describe('memory', () => {
   it('of packet lengths is taken once, not with each length that a connection meets', () => {
     fillLengthCache();
     const slabs = new Set<ArrayBufferLike>();
-    const write = (bytes: Uint8Array | string): boolean => {
-      if (typeof bytes !== 'string' && bytes.length < 4) slabs.add(bytes.buffer);
-      return true;
-    };
+    let written: (Uint8Array | string)[] = [];
+    const write = (bytes: Uint8Array | string): boolean => written.push(bytes) > 0;
     const stream = { write, cork() {}, uncork() {}, destroy() {} } as unknown as NodeJS.WritableStream;
     const facts = { qos: 0, dup: false, retain: false, topic: 'abc' } as const;
     for (let bytes = 200; bytes < 16_300; bytes += 100) {
       Buffer.allocUnsafe(30_000); // others use the shared buffers meanwhile
+      written = [];
       packets.writeToStream({ cmd: 'publish', ...facts, payload: Buffer.allocUnsafeSlow(bytes) }, stream);
+      const [, length] = written; // behind the kind of the packet
+      assert.ok(typeof length !== 'string' && length.length === 2);
+      slabs.add(length.buffer);
     }
     const held = [...slabs].reduce((sum, { byteLength }) => sum + byteLength, 0);
     assert.ok(held < MiB, `${held} bytes held`);
