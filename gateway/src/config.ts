@@ -1,5 +1,5 @@
 import { dirname, resolve } from 'node:path';
-import { Type, type Static } from 'typebox';
+import { Type, type Static } from '@fleetlog/shared/schema';
 import { isGatewayId, isStreamName } from '@fleetlog/shared/batch';
 import { Bytes, byteCount, checkConfig, Duration, durationMs, readYaml } from '@fleetlog/shared/config';
 import { FleetlogError } from '@fleetlog/shared/errors';

@@ -17,18 +17,17 @@ import { createBus } from './bus/create-bus.js';
 import type { GatewayConfig } from './config.js';
 import { controlSocketPath } from './control/protocol.js';
 import { serveControl } from './control/server.js';
-import { serveMetrics } from './control/metrics-server.js';
 import { describeGateway, describeIds, type GatewayReport, type IdsReport } from './control/status.js';
 import { superviseSource, type SupervisedSource } from './control/supervise-source.js';
 import { EventStream } from './events/event-stream.js';
 import { EVENTS_STREAM, type GatewayEvents } from './events/events.js';
+import { connectMqtt, serveMetrics } from './loaded-late.js';
 import { createSource } from './sources/create.js';
 import { kernelClock } from './time/kernel-clock.js';
 import { timesyncFile, type KernelSync } from './time/kernel-sync.js';
 import { TimeKeeper } from './time/time-keeper.js';
 import { BackOff } from './uplink/back-off.js';
 import { Budget } from './uplink/budget.js';
-import { connectMqtt } from './uplink/mqtt-link.js';
 import { Uplink } from './uplink/uplink.js';
 import { WireMeter } from './uplink/wire-meter.js';
 
@@ -176,19 +175,13 @@ export async function runGateway(config: GatewayConfig, options: RunOptions): Pr
     logger,
   );
   void control;
-  await using metrics = config.metrics && (await serveMetrics(config.metrics, { status, ids }, logger));
+  await using metrics = await serveMetrics(config, { status, ids }, logger);
   void metrics;
 
   const progress = progressMeter(buffer, uplink, sources, clock);
   const stop = new AbortController();
   const stopSources = AbortSignal.any([signal, stop.signal]);
   const stopUplink = new AbortController();
-  const uplinkDone = uplink.run(stopUplink.signal);
-  const reporting = Promise.all([
-    report(options, progress, stopUplink.signal),
-    fillRate.run(stopUplink.signal),
-    keeper.watch(events, stopUplink.signal),
-  ]);
   const work = async (): Promise<void> => {
     const grace = new AbortController();
     await Promise.race([
@@ -205,8 +198,15 @@ export async function runGateway(config: GatewayConfig, options: RunOptions): Pr
     if (!stopNoted) events.note('gateway.stopped', { reason });
     stopNoted = true;
   };
+  const working = work(); // first of all: what is captured is what can't wait
+  const uplinkDone = uplink.run(stopUplink.signal);
+  const reporting = Promise.all([
+    report(options, progress, stopUplink.signal),
+    fillRate.run(stopUplink.signal),
+    keeper.watch(events, stopUplink.signal),
+  ]);
   try {
-    await Promise.race([uplinkDone, work(), broken.promise]);
+    await Promise.race([uplinkDone, working, broken.promise]);
     stopped('asked');
   } finally {
     stopped('failed');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Type } from 'typebox';
+import { Type } from '@fleetlog/shared/schema';
 import { byteCount, Bytes, checkConfig, Duration, durationMs, readYaml } from '@fleetlog/shared/config';
 import { tempFolder } from '../support/temp-folder.js';
 

@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox';
+import { Type, type Static } from '@fleetlog/shared/schema';
 import { timesNames } from '../time/correction.js';
 import { consumeFormats, recordFormats } from './consume-format.js';
 

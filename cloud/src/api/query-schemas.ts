@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox';
+import { Type, type Static } from '@fleetlog/shared/schema';
 import { gapModes } from '../query/bucket-rows.js';
 import { aggregates } from '../query/cell.js';
 import { rowFormats, rowLayouts } from '../query/row-formats.js';

@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox';
+import { Type, type Static } from '@fleetlog/shared/schema';
 import { clockStates, origins } from '@fleetlog/shared/batch';
 import { formats } from '../export/formats.js';
 import { timesNames } from '../time/correction.js';

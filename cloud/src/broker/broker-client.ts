@@ -1,5 +1,5 @@
 import { connect, type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt';
-import { readTlsFiles, type TlsFiles } from '@fleetlog/shared/config';
+import { readTlsFiles, type TlsFiles } from '@fleetlog/shared/tls';
 import type { Logger } from '@fleetlog/shared/log';
 import { fillLengthCache } from '@fleetlog/shared/mqtt';
 import { encodeMessage, parseTopic, topics, type Ack } from '@fleetlog/shared/topics';

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { Type, type Static } from 'typebox';
+import { Type, type Static } from '@fleetlog/shared/schema';
 import { Duration, durationMs } from '@fleetlog/shared/config';
 import type { BrokerClientOptions } from './broker-client.js';
 

@@ -1,6 +1,6 @@
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { isGatewayId } from '@fleetlog/shared/batch';
-import { readTlsFiles } from '@fleetlog/shared/config';
+import { readTlsFiles } from '@fleetlog/shared/tls';
 import type { MessageSink } from './broker.js';
 import type { ListenAddress } from '../listen.js';
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { Type, type Static } from 'typebox';
+import { Type, type Static } from '@fleetlog/shared/schema';
 import { checkConfig } from '@fleetlog/shared/config';
 import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
 

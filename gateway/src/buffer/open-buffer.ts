@@ -46,7 +46,7 @@ async function openFolder(options: OpenOptions): Promise<GatewayBuffer> {
   try {
     const witness = await readWalWitness(path);
     const opened = await openChecked(options, mark, guard, witness);
-    await guard.release();
+    guard.release();
     return opened;
   } catch (error) {
     await mark[Symbol.asyncDispose]();

@@ -4,12 +4,14 @@ import { systemClock } from '@fleetlog/shared/util';
 import type { GatewayConfig } from '../config.js';
 import { keepRunning } from '../keep-running.js';
 import { bufferFolder, type RunProgress } from '../main.js';
+import { keepHeapSmall } from './small-heap.js';
 
 /** Runs a gateway until a signal or, with `untilDrained`, until all is done; says on stderr how it goes. */
 export async function run(
   config: GatewayConfig,
   { untilDrained, quiet }: { untilDrained: boolean; quiet: boolean },
 ): Promise<void> {
+  keepHeapSmall();
   const say = (text: string): void => void process.stderr.write(`fleetlog-gateway: ${text}\n`);
   const done = await keepRunning(config, {
     untilDrained,

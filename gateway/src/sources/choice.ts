@@ -1,4 +1,4 @@
-import { Type, type TUnsafe } from 'typebox';
+import { Type, type TUnsafe } from '@fleetlog/shared/schema';
 
 /** One of a few words; a pattern gives a clearer complaint than a union of literals. */
 export function choice<const Words extends readonly string[]>(

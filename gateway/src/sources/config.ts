@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox';
+import { Type, type Static } from '@fleetlog/shared/schema';
 import { Duration } from '@fleetlog/shared/config';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { BatchConfig } from '../batch/limits.js';

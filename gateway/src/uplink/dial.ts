@@ -1,7 +1,7 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
-import { readTlsFiles, type TlsFiles } from '@fleetlog/shared/config';
+import { readTlsFiles, type TlsFiles } from '@fleetlog/shared/tls';
 
 export interface TlsOptions extends TlsFiles {
   /** Name that the broker's certificate must have; the URL's host without it. */

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { connect, MqttClient, type IClientOptions, type IStore, type PacketCallback } from 'mqtt';
-import { readTlsFiles } from '@fleetlog/shared/config';
+import { readTlsFiles } from '@fleetlog/shared/tls';
 import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
 import { fillLengthCache } from '@fleetlog/shared/mqtt';
 import { dial } from './dial.js';

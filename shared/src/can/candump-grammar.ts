@@ -43,13 +43,14 @@ for (let value = 0; value < 16; value++) {
  * By two bytes of text, big-endian: the value of two hex digits in the low 8 bits, the notes of `hexDigit` in the high
  * 8 bits. One look-up instead of two.
  */
-export const hexPair = new Uint16Array(65536);
 export const NO_HEX_PAIR = NO_HEX_DIGIT << 8;
-for (let text = 0; text < hexPair.length; text++) {
-  const high = hexDigit[text >> 8];
-  const low = hexDigit[text & 255];
-  const notes = (high | low) & (UPPER_CASE | LOWER_CASE | NO_HEX_DIGIT);
-  hexPair[text] = (notes << 8) | ((high & 15) << 4) | (low & 15);
+export const hexPair = new Uint16Array(65536).fill(NO_HEX_PAIR);
+const hexDigits = [...hexDigit.keys()].filter((byte) => hexDigit[byte] !== NO_HEX_DIGIT);
+for (const high of hexDigits) {
+  for (const low of hexDigits) {
+    const notes = (hexDigit[high] | hexDigit[low]) & (UPPER_CASE | LOWER_CASE);
+    hexPair[(high << 8) | low] = (notes << 8) | ((hexDigit[high] & 15) << 4) | (hexDigit[low] & 15);
+  }
 }
 
 /** No candump line comes near: 64 data bytes make 190 bytes of text. */

@@ -1,4 +1,4 @@
-import { Type, type TString } from 'typebox';
+import { Type, type TString } from '../schema/index.js';
 
 /** Quantities as people write them: `250ms`, `5s`, `30d`; `64MiB`, `10GB`. */
 

@@ -1,6 +1,5 @@
-import { Type, type Static } from 'typebox';
-import { Check } from 'typebox/value';
 import { FleetlogError } from '@fleetlog/shared/errors';
+import { fits, Type, type Static } from '@fleetlog/shared/schema';
 
 /*
  * catalogue.json: which databases there are, where they apply, and which gateway is in which vehicle. A person may
@@ -49,7 +48,7 @@ export function readState(text: string | undefined, path: string): StoredState {
   if (text === undefined) return { format: 1, databases: [], assignments: [], mounts: [] };
   try {
     const value: unknown = JSON.parse(text);
-    if (Check(StateSchema, value)) return value;
+    if (fits(StateSchema, value)) return value;
   } catch {
     // the sentence below says what there is to say
   }

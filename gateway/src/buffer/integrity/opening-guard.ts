@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs';
-import { link, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { existsSync, linkSync, mkdirSync, rmSync } from 'node:fs';
+import { readdir, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { systemCode } from '@fleetlog/shared/errors';
 import type { OrderedStore } from '@fleetlog/shared/store';
 import { keys } from '../keys.js';
 import type { StreamState } from '../stream-state.js';
@@ -10,7 +11,8 @@ import { batchOfKey, epochOfValue } from './wal-put-back.js';
 /**
  * A manifest that lost its end opens without a word as what it was at an earlier time, and every file that it doesn't
  * name is deleted. So each data file gets a second name before the database is opened; afterwards those that were
- * deleted are looked into, and the names go again. Without files to lose, that is a system call or two for each.
+ * deleted are looked into, and the names go again. That is two system calls for each file, made synchronously: a large
+ * buffer has thousands, for which waiting costs ten times as much as the calls, and nothing else runs yet.
  */
 export class OpeningGuard {
   private constructor(
@@ -22,8 +24,8 @@ export class OpeningGuard {
   static async before(database: string): Promise<OpeningGuard> {
     const guard = new OpeningGuard(database, join(dirname(database), `${basename(database)}.opening`));
     const files = (await dataFiles(database)).filter(({ isWal }) => !isWal);
-    if (files.length > 0) await mkdir(guard.folder, { recursive: true });
-    for (const { name, path } of files) await link(path, join(guard.folder, name)).catch(ignoreExisting);
+    if (files.length > 0) mkdirSync(guard.folder, { recursive: true });
+    for (const { name, path } of files) nameAgain(path, join(guard.folder, name));
     return guard;
   }
 
@@ -50,11 +52,11 @@ export class OpeningGuard {
       const to = join(this.database, name);
       await rename(path, existsSync(to) ? join(this.database, `9${name}`) : to);
     }
-    await this.release();
+    this.release();
   }
 
-  async release(): Promise<void> {
-    await rm(this.folder, { recursive: true, force: true });
+  release(): void {
+    rmSync(this.folder, { recursive: true, force: true });
   }
 
   private async deleted(): Promise<{ name: string; path: string }[]> {
@@ -63,12 +65,13 @@ export class OpeningGuard {
   }
 }
 
-function ignoreExisting(error: NodeJS.ErrnoException): void {
-  // A file system without links, or none left: it goes without the guard.
-  if (
-    !['EEXIST', 'EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSPC', 'EIO', 'ENOENT'].includes(
-      error.code ?? '',
-    )
-  )
-    throw error;
+/** A file system without links, or none left: it goes without the guard. */
+const ignored = ['EEXIST', 'EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSPC', 'EIO', 'ENOENT'];
+
+function nameAgain(path: string, name: string): void {
+  try {
+    linkSync(path, name);
+  } catch (error) {
+    if (!ignored.includes(systemCode(error) ?? '')) throw error;
+  }
 }

@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox';
+import { Type, type Static } from '@fleetlog/shared/schema';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { checksumNames, checksumOf, type Checksum, type ChecksumName } from './checksum.js';
 import type { Framing } from './framing.js';

@@ -1,0 +1,3 @@
+export * from './types.js';
+export * from './check.js';
+export { choicesOf } from './unions.js';
