@@ -9,6 +9,7 @@ import { BrokerSchema, checkBroker, TlsSchema } from './broker/config.js';
 import type { TlsListener } from './broker/tls-listener.js';
 import type { Users } from './broker/users.js';
 import { isLoopback, parseAddress, type ListenAddress } from './listen.js';
+import { checkLog, LogSchema, type LogConfig } from './log/config.js';
 
 const closed = { additionalProperties: false };
 
@@ -64,19 +65,7 @@ const CloudSchema = Type.Object(
       },
       { ...closed, default: {} },
     ),
-    log: Type.Object(
-      {
-        partitions: Type.Optional(
-          Type.Integer({
-            minimum: 1,
-            maximum: 1024,
-            description: 'Partitions of a new log (8 without it); fixed from then on',
-          }),
-        ),
-        writeBuffer: Bytes('Memory for batches before they go to table files', '32MiB'),
-      },
-      { ...closed, default: {} },
-    ),
+    log: LogSchema,
     ingest: Type.Object(
       {
         queueSize: Bytes('Batches not yet durable at which gateways have to wait', '64MiB'),
@@ -122,7 +111,7 @@ export interface CloudConfig {
     broker: BrokerClientOptions | undefined;
   };
   http: ListenAddress;
-  log: { partitions: number | undefined; writeBufferBytes: number };
+  log: LogConfig;
   ingest: { bytesMax: number; messagesMax: number };
   rollups: { bytesMax: number; signals: string[] };
 }
@@ -150,6 +139,7 @@ export function loadCloudConfig(
   const http = flags.http ?? environment.FLEETLOG_HTTP;
   const logLevel = flags.logLevel ?? environment.FLEETLOG_LOG_LEVEL;
   const brokerPassword = environment.FLEETLOG_BROKER_PASSWORD;
+  const kafkaPassword = environment.FLEETLOG_KAFKA_PASSWORD;
   if (mqtt !== undefined && isObject(file) && isObject(file.mqtt) && file.mqtt.broker !== undefined) {
     throw new FleetlogError(
       'FLEETLOG_CONFIG',
@@ -163,6 +153,7 @@ export function loadCloudConfig(
         ...(mqtt !== undefined && { mqtt: withListen(file.mqtt, mqtt) }),
         ...(http !== undefined && { http: withListen(file.http, http) }),
         ...(logLevel !== undefined && { logLevel }),
+        ...(kafkaPassword !== undefined && { log: withKafkaPassword(file.log, kafkaPassword) }),
         ...(brokerPassword !== undefined && { mqtt: withBrokerPassword(file.mqtt, brokerPassword) }),
       }
     : file;
@@ -182,6 +173,9 @@ const withBrokerPassword = (section: unknown, password: string): unknown =>
   isObject(section) && isObject(section.broker)
     ? { ...section, broker: { ...section.broker, password } }
     : section;
+
+const withKafkaPassword = (section: unknown, password: string): unknown =>
+  isObject(section) && section.kind === 'kafka' ? { ...section, password } : section;
 
 function checkCloudConfig(value: unknown, source: string, base: string): CloudConfig {
   const raw: Static<typeof CloudSchema> = checkConfig(CloudSchema, value, source);
@@ -214,8 +208,6 @@ function checkCloudConfig(value: unknown, source: string, base: string): CloudCo
   if (packetBytesMax < packetBytesMin) {
     fail(`"mqtt.packetSizeMax" must be at least ${packetBytesMin}B, or large batches could never come.`);
   }
-  const writeBufferBytes = byteCount(log.writeBuffer);
-  if (writeBufferBytes < 64 * 1024) fail('"log.writeBuffer" must be at least 64KiB.');
   const keepAliveSecondsMax = Math.round(durationMs(mqtt.keepAliveMax) / 1000);
   if (keepAliveSecondsMax < 1 || keepAliveSecondsMax > 65_535) {
     fail('"mqtt.keepAliveMax" must be from 1s to 18h.');
@@ -244,7 +236,7 @@ function checkCloudConfig(value: unknown, source: string, base: string): CloudCo
       broker: mqtt.broker && checkBroker(mqtt.broker, { packetBytesMax, connectTimeoutMs }, absolute, fail),
     },
     http: address(raw.http.listen, 'http.listen'),
-    log: { partitions: log.partitions, writeBufferBytes },
+    log: checkLog(log, absolute, fail),
     ingest: { bytesMax: byteCount(ingest.queueSize), messagesMax: ingest.queueMessages },
     rollups: { bytesMax: byteCount(raw.rollups.budget), signals: raw.rollups.signals },
   };

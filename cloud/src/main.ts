@@ -12,7 +12,7 @@ import { ImportDesk } from './import/desk.js';
 import { openIndex, type Index } from './index/index.js';
 import { Ingest } from './ingest/ingest.js';
 import type { ListenAddress } from './listen.js';
-import { openLog } from './log/rocksdb-log.js';
+import { openConfiguredLog } from './log/open-log.js';
 import { RollupKeeper } from './rollups/keeper.js';
 import { RollupStore } from './rollups/store.js';
 import { Catalogue } from './signals/catalogue/index.js';
@@ -34,11 +34,14 @@ export interface CloudOptions {
 /**
  * The composition root of the cloud: broker, ours or another → ingest → log → index → API. Resolves when the signal has ended it.
  * Errors: those of the data folder (the log is opened first, so that a second process on the folder fails before it
- * touches anything), FLEETLOG_PORT_TAKEN.
+ * touches anything), FLEETLOG_PORT_TAKEN, FLEETLOG_LOCKED when another cloud takes over a log that is in Kafka.
  */
 export async function runCloud(config: CloudConfig, options: CloudOptions): Promise<void> {
   const { logger, clock, signal, rebuildIndex, onReady } = options;
-  await using log = await openLog({ path: join(config.data, 'log'), ...config.log, logger, clock });
+  const takenOver = Promise.withResolvers<never>();
+  takenOver.promise.catch(() => undefined); // it may come when all else is done
+  const logParts = { data: config.data, logger, clock, onTakenOver: takenOver.reject };
+  await using log = await openConfiguredLog(config.log, logParts);
   const indexFolder = join(config.data, 'index');
   if (rebuildIndex) await rm(indexFolder, { recursive: true, force: true });
   await using index = await openIndex({ log, path: indexFolder, logger, clock });
@@ -81,11 +84,14 @@ export async function runCloud(config: CloudConfig, options: CloudOptions): Prom
     mqtt: broker.address,
     http: { host: api.host, port: api.port },
   });
-  await aborted(signal);
-  broker.stopReading();
-  await api.close();
-  // Before the broker closes: acknowledgements of what waits still go out.
-  await ingest[Symbol.asyncDispose]();
+  try {
+    await Promise.race([aborted(signal), takenOver.promise]);
+  } finally {
+    broker.stopReading();
+    await api.close();
+    // Before the broker closes: acknowledgements of what waits still go out.
+    await ingest[Symbol.asyncDispose]();
+  }
 }
 
 async function rebuilt(index: Index, { clock, signal, onRebuild }: CloudOptions): Promise<void> {

@@ -18,6 +18,7 @@ const suites: Record<string, () => Promise<BenchRow[]>> = {
   buffer: async () => (await import('./buffer.bench.js')).benchBuffer(),
   footprint: async () => (await import('./footprint.bench.js')).benchFootprint(),
   ingest: async () => (await import('./ingest.bench.js')).benchIngest(),
+  kafka: async () => (await import('./kafka.bench.js')).benchKafka(),
   export: async () => (await import('./export.bench.js')).benchExport(),
   consume: async () => (await import('./consume.bench.js')).benchConsume(),
 };

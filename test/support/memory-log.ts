@@ -9,6 +9,7 @@ interface Partition {
 
 /** A whole log in memory, for tests of what reads one. */
 export class MemoryLog implements Log {
+  readonly isDense = true;
   readonly grew = new Signal();
   private readonly partitions: Partition[];
   private readonly kept = new Map<string, Uint8Array>();
@@ -31,7 +32,9 @@ export class MemoryLog implements Log {
     const offsets = entries.map(({ partition, receiveTimeUs, bytes }) => {
       const { first, entries: held } = this.partitions[partition];
       const offset = first + held.length;
-      held.push({ partition, offset, receiveTimeUs, bytes });
+      const lastTimeUs = held.at(-1)?.receiveTimeUs ?? 0;
+      const notBackUs = Math.max(lastTimeUs, receiveTimeUs);
+      held.push({ partition, offset, receiveTimeUs: notBackUs, bytes: Uint8Array.from(bytes) });
       return offset;
     });
     for (const { key, value } of notes) this.kept.set(key, value);
@@ -41,9 +44,10 @@ export class MemoryLog implements Log {
   }
 
   async *read(partition: number, offset: number, options: { limit?: number } = {}): AsyncIterable<LogEntry> {
-    const { next } = this.ends()[partition];
-    const to = Math.min(next, offset + (options.limit ?? Infinity));
-    for (let at = Math.max(offset, this.partitions[partition].first); at < to; at++) {
+    const { first, next } = this.ends()[partition];
+    const from = Math.max(offset, first);
+    const to = Math.min(next, from + (options.limit ?? Infinity));
+    for (let at = from; at < to; at++) {
       const entry = this.entry(partition, at);
       if (entry) yield entry;
     }

@@ -1,9 +1,9 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePorts } from './free-ports.js';
 import { until } from './until.js';
 
 export interface MosquittoOptions {
@@ -48,7 +48,7 @@ export class Mosquitto {
     const text = Object.entries({ 'fleetlog-cloud': 'cloud-secret', ...users }).map((pair) => pair.join(':'));
     await writeFile(passwords, `${text.join('\n')}\n`, { mode: 0o600 });
     execFileSync('mosquitto_passwd', ['-U', passwords]);
-    const port = await freePort();
+    const [port] = await freePorts(1);
     const config = join(folder, 'mosquitto.conf');
     const settings = [
       `listener ${port} ${host}`,
@@ -102,14 +102,4 @@ export class Mosquitto {
     child.kill('SIGKILL');
     await closed;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

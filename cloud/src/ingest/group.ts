@@ -51,8 +51,9 @@ export class CommitGroup {
     held.add(sequence, lastSequence);
     this.changed.add(key);
     const { bytes } = arrival;
-    const partition = this.partitionOf(batch.gateway);
-    this.entries.push({ partition, receiveTimeUs: this.receiveTimeUs, bytes });
+    const { gateway, stream } = batch;
+    const partition = this.partitionOf(gateway);
+    this.entries.push({ partition, receiveTimeUs: this.receiveTimeUs, bytes, gateway, stream });
     this.bytes += bytes.length;
     if (codec !== 'gap-1') this.records += recordCount;
   }

@@ -95,8 +95,9 @@ class Verification {
     if (expected < next) yield* this.lost(partition, expected, next - 1);
   }
 
-  /** Offsets that the log didn't give, unless they were trimmed meanwhile. */
+  /** Offsets that the log didn't give, unless they were trimmed meanwhile or never had an entry. */
   private *lost(partition: number, first: number, last: number): Generator<VerifyEvent> {
+    if (!this.log.isDense) return;
     const kept = Math.max(first, this.log.ends()[partition].first);
     if (kept > last) return;
     this.mark(partition, kept, last);

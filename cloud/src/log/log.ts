@@ -14,6 +14,9 @@ export interface LogAppend {
   partition: number;
   receiveTimeUs: number;
   bytes: Uint8Array;
+  /** Whose it is, where that is kept beside the batch for readers that don't know its format. */
+  gateway?: string;
+  stream?: string;
 }
 
 /** Facts that change in the same write as an append, so that neither is there without the other. */
@@ -31,10 +34,12 @@ export interface PartitionEnds {
 }
 
 /**
- * The log: append, read from offset, find offset by time, trim, follow the tail. Offsets of a partition ascend without
- * holes and are never given twice, also after a trim or a crash.
+ * The log: append, read from offset, find offset by time, trim, follow the tail. Offsets of a partition ascend and are
+ * never given twice, also after a trim or a crash.
  */
 export interface Log extends AsyncDisposable {
+  /** Whether each offset between the ends has an entry, so that one that isn't there is damage. */
+  readonly isDense: boolean;
   readonly partitionCount: number;
   /** Set whenever entries have become durable, in whichever partition. */
   readonly grew: Signal;

@@ -37,10 +37,16 @@ export class RecentEntries {
     this.appends.splice(0, gone);
   }
 
-  /** Entries from `offset` on; empty where that one isn't in memory. */
+  /** Entries from `offset` on; empty where the first of them isn't in memory. Offsets may have holes. */
   from(partition: number, offset: number): LogEntry[] {
     const entries = this.byPartition[partition];
     if (entries.length === 0 || offset < entries[0].offset) return [];
-    return entries.slice(offset - entries[0].offset);
+    let [low, high] = [0, entries.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (entries[middle].offset < offset) low = middle + 1;
+      else high = middle;
+    }
+    return entries.slice(low);
   }
 }

@@ -1,9 +1,10 @@
 import { FleetlogError } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
-import { openRocksDb, type OrderedStore, type StoreEntry, type StoreOperation } from '@fleetlog/shared/store';
+import { openRocksDb, type OrderedStore, type StoreOperation } from '@fleetlog/shared/store';
 import { Signal, type Clock } from '@fleetlog/shared/util';
 import * as keys from './keys.js';
 import type { Log, LogAppend, LogEntry, LogNote, PartitionEnds } from './log.js';
+import { notesIn } from './notes.js';
 import { LogPages, pageEntriesMax, toEntry } from './pages.js';
 import { RecentEntries } from './recent.js';
 import { loadPartition, partitionCountOf, type Partition } from './open.js';
@@ -60,6 +61,7 @@ export async function logOver(store: OrderedStore, { partitions, logger, clock }
 }
 
 class RocksDbLog implements Log {
+  readonly isDense = true;
   readonly grew = new Signal();
   private writing: Promise<unknown> = Promise.resolve();
   private readonly grown: Signal[];
@@ -208,17 +210,8 @@ class RocksDbLog implements Log {
     }));
   }
 
-  async *notes(prefix: string): AsyncIterable<LogNote> {
-    const { lt, ...range } = keys.noteRange(prefix);
-    let { gte } = range;
-    for (;;) {
-      const page: StoreEntry[] = [];
-      const options = { limit: pageEntriesMax, prefetch: pageEntriesMax };
-      for await (const entry of this.store.entries({ gte, lt }, options)) page.push(entry);
-      for (const { key, value } of page) yield { key: keys.noteName(key), value };
-      if (page.length < pageEntriesMax) return;
-      gte = Buffer.concat([page[page.length - 1].key, Uint8Array.of(0)]);
-    }
+  notes(prefix: string): AsyncIterable<LogNote> {
+    return notesIn(this.store, prefix);
   }
 
   note(key: string): Promise<Uint8Array | undefined> {
