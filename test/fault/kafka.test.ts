@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict';
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 import { silentLogger } from '@fleetlog/shared/log';
 import { systemClock } from '@fleetlog/shared/util';
 import { openKafkaLog } from '#cloud/log/kafka/kafka-log.js';
+import { candumpText } from '#sim/vehicle/can-bus.js';
+import { CloudProcess } from '../support/cloud-process.js';
+import { freePorts } from '../support/free-ports.js';
 import { whyNoKafka } from '../support/kafka/jars.js';
 import { Kafka } from '../support/kafka/kafka.js';
+import { ended, start, type Ended } from '../support/run-command.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { until } from '../support/until.js';
 import { textsIn } from '../contract/log-contract.js';
@@ -154,5 +159,49 @@ describe('a log on three nodes of Kafka', function () {
     await writer.progress(60);
     await writer.kill();
     await check(topic, writer.durable);
+  });
+
+  it('a cloud that is killed and followed by one on another machine has everything once', async () => {
+    const path = folder?.path ?? '';
+    const drive = join(path, 'drive.candump');
+    await writeFile(drive, Buffer.concat([...candumpText({ seed: 5, startUs: 1.7e15, durationUs: 60e6 })]));
+    const [mqttPort] = await freePorts(1);
+    const log = { kind: 'kafka', brokers: kafka.brokers, topic: 'whole-cloud', replicas: nodes };
+    const serve = async (machine: string): Promise<CloudProcess> => {
+      const config = join(path, `${machine}.json`);
+      const mqtt = { listen: `127.0.0.1:${mqttPort}` };
+      await writeFile(config, JSON.stringify({ data: join(path, machine), mqtt, log }));
+      const cloud = CloudProcess.start(['--config', config, '--http', '127.0.0.1:0']);
+      await cloud.ready();
+      return cloud;
+    };
+    const first = await serve('machine-1');
+    const gateway = join(path, 'gateway.json');
+    const can0 = { source: 'file', path: drive, format: 'candump', pace: 8, times: 'original' };
+    const uplink = { url: `mqtt://127.0.0.1:${mqttPort}`, ackTimeout: '1s' };
+    await writeFile(
+      gateway,
+      JSON.stringify({ gateway: 'truck', data: join(path, 'truck'), uplink, streams: { can0 } }),
+    );
+    const driving = ended(start('gateway/dist/cli/bin.js', ['--config', gateway, '--until-drained']));
+    const recordsAt = async (url: string): Promise<number> => {
+      const { streams } = (await (await fetch(`${url}/v1/streams`)).json()) as {
+        streams: { records: number }[];
+      };
+      return streams.reduce((sum, { records }) => sum + records, 0);
+    };
+    await until('some of it is logged', async () => (await recordsAt(first.httpUrl)) > 1000, 60_000);
+    await first.kill('SIGKILL');
+    await using second = await serve('machine-2');
+    const { status, stderr } = await driving;
+    assert.equal(status, 0, stderr);
+    const ask = (...command: string[]): Promise<Ended> =>
+      ended(start('cloud/dist/cli/fleetlog-bin.js', [...command, '--url', second.httpUrl]));
+    const exported = await ask('export', '--gateway', 'truck', '--stream', 'can0', '--format', 'candump');
+    assert.ok(exported.stdout.equals(await readFile(drive)), 'as it went in');
+    for (const command of ['gaps', 'verify']) {
+      const answer = await ask(command);
+      assert.equal(answer.status, 0, `${command}: ${answer.stdout.toString()}${answer.stderr}`);
+    }
   });
 });

@@ -50,6 +50,17 @@ const refused: Case[] = [
     says: /"mqtt.packetSizeMax" must be at least/,
   },
   { title: 'a tiny write buffer', yaml: 'data: x\nlog: { writeBuffer: 1B }', says: /"log.writeBuffer"/ },
+  { title: 'Kafka without a broker', yaml: 'data: x\nlog: { kind: kafka }', says: /needs "log.brokers"/ },
+  {
+    title: 'brokers without Kafka',
+    yaml: "data: x\nlog: { brokers: ['k:1'] }",
+    says: /"log.brokers" is for/,
+  },
+  {
+    title: 'a user of Kafka without a password',
+    yaml: "data: x\nlog: { kind: kafka, brokers: ['k:1'], username: u }",
+    says: /go together/,
+  },
   { title: 'no partitions', yaml: 'data: x\nlog: { partitions: 0 }', says: /"log.partitions" must be >= 1/ },
   {
     title: 'a user that is no gateway id',
@@ -111,7 +122,7 @@ describe("the cloud's configuration", () => {
         broker: undefined,
       },
       http: { host: '127.0.0.1', port: 8080 },
-      log: { partitions: undefined, writeBufferBytes: 32 * 1024 * 1024 },
+      log: { kind: 'rocksdb', partitions: undefined, writeBufferBytes: 32 * 1024 * 1024 },
       ingest: { bytesMax: 64 * 1024 * 1024, messagesMax: 20_000 },
       rollups: { bytesMax: 256 * 1024 * 1024, signals: [] },
     });
@@ -169,5 +180,25 @@ describe("the cloud's configuration", () => {
     await assert.rejects(load({ broker: { url: 'http://x' } }), /"mqtt.broker.url" is "http:/);
     await assert.rejects(load({ broker: { ...broker, keepAlive: '1s' } }), /from 10s to 1h/);
     await assert.rejects(load({ broker, users: { g: { password: 'p' } } }), /remove "mqtt.users"/);
+  });
+
+  it('takes Kafka in the place of the folder, its password from the environment', async () => {
+    await using folder = await tempFolder('config');
+    const path = join(folder.path, 'cloud.yaml');
+    const log = { kind: 'kafka', brokers: ['a:9092', 'b:9092'], username: 'u', replicas: 3, tls: {} };
+    await writeFile(path, JSON.stringify({ data: 'd', log }));
+    const loaded = loadCloudConfig(path, { FLEETLOG_KAFKA_PASSWORD: 'secret' }, {}).log;
+    assert.ok(loaded.kind === 'kafka');
+    const { clientId, tls, ...rest } = loaded;
+    assert.match(clientId, /^fleetlog-cloud-/);
+    assert.ok(tls);
+    assert.deepEqual(rest, {
+      kind: 'kafka',
+      brokers: ['a:9092', 'b:9092'],
+      topic: 'fleetlog',
+      partitions: undefined,
+      replicas: 3,
+      sasl: { mechanism: 'SCRAM-SHA-512', username: 'u', password: 'secret' },
+    });
   });
 });
