@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { isFleetlogError } from '@fleetlog/shared/errors';
 import { silentLogger } from '@fleetlog/shared/log';
 import { systemClock } from '@fleetlog/shared/util';
-import { openKafkaLog } from '#cloud/log/kafka/kafka-log.js';
+import { openKafkaLog } from '#cloud/log/kafka/open-kafka-log.js';
 import type { Log } from '#cloud/log/log.js';
 import { whyNoKafka } from '../support/kafka/jars.js';
 import { Kafka } from '../support/kafka/kafka.js';

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 import { silentLogger } from '@fleetlog/shared/log';
 import { systemClock } from '@fleetlog/shared/util';
-import { openKafkaLog } from '#cloud/log/kafka/kafka-log.js';
+import { openKafkaLog } from '#cloud/log/kafka/open-kafka-log.js';
 import { candumpText } from '#sim/vehicle/can-bus.js';
 import { CloudProcess } from '../support/cloud-process.js';
 import { freePorts } from '../support/free-ports.js';

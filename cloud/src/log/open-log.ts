@@ -18,6 +18,6 @@ export interface LogParts {
 export async function openConfiguredLog(config: LogConfig, { data, ...parts }: LogParts): Promise<Log> {
   if (config.kind === 'rocksdb') return openLog({ path: join(data, 'log'), ...config, ...parts });
   // Its client takes memory, which a cloud without Kafka doesn't need to have.
-  const { openKafkaLog } = await import('./kafka/kafka-log.js');
+  const { openKafkaLog } = await import('./kafka/open-kafka-log.js');
   return openKafkaLog({ path: join(data, 'kafka'), ...config, ...parts });
 }

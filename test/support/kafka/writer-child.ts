@@ -4,7 +4,7 @@
 import { isFleetlogError } from '@fleetlog/shared/errors';
 import { silentLogger } from '@fleetlog/shared/log';
 import { systemClock } from '@fleetlog/shared/util';
-import { openKafkaLog } from '#cloud/log/kafka/kafka-log.js';
+import { openKafkaLog } from '#cloud/log/kafka/open-kafka-log.js';
 
 const [path, topic, replicas, brokers] = process.argv.slice(2);
 const log = await openKafkaLog({

@@ -1,125 +1,29 @@
-import { join } from 'node:path';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
-import { openRocksDb } from '@fleetlog/shared/store';
 import { Signal, type Clock } from '@fleetlog/shared/util';
 import { fnv1a } from '../keys.js';
 import type { Log, LogAppend, LogEntry, LogNote, PartitionEnds } from '../log.js';
 import { RecentEntries } from '../recent.js';
 import { AppendQueue, type QueuedAppend } from './append-queue.js';
-import { KafkaCluster, type KafkaAddress } from './cluster.js';
-import { NotesTable } from './notes-table.js';
-import { CommittedReader } from './reader.js';
+import type { KafkaCluster } from './cluster.js';
+import type { NotesTable } from './notes-table.js';
+import type { CommittedReader } from './reader.js';
 import { entryOf, noteRecord, recordOf } from './records.js';
-import { openTopics, type TopicOptions, type Topics } from './topics.js';
-import { TransactionalWriter, type TopicPart } from './writer.js';
+import type { Topics } from './topics.js';
+import type { TopicPart, TransactionalWriter } from './writer.js';
 
-export interface KafkaLogOptions extends TopicOptions, KafkaAddress {
-  /** Folder of what this machine keeps beside Kafka: the table of notes, which is made again where it is gone. */
-  path: string;
-  logger: Logger;
-  clock: Clock;
-  /** Another process has taken the log over: nothing can be written here any more. */
-  onTakenOver?: (error: FleetlogError) => void;
-}
-
-interface Partition {
+export interface Partition {
   first: number;
   next: number;
   lastReceiveTimeUs: number;
 }
 
 const recentBytesMax = 16 * 1024 * 1024;
-const fetchBytes = 1024 * 1024;
+export const fetchBytes = 1024 * 1024;
 /** An offset was committed and its marker is on the way: so often it is looked for. */
-const markerMs = 5;
+export const markerMs = 5;
 const markerMsMax = 30_000;
 const noteRetryMs = 1000;
-const safeReplicas = 3;
-
-/**
- * Opens the log in a Kafka topic, and takes it over from another cloud that has it: that one is refused from then on.
- * Errors: FLEETLOG_UNREACHABLE, FLEETLOG_CONFIG, FLEETLOG_LOCKED (another process on the folder), FLEETLOG_STORE.
- */
-export async function openKafkaLog({
-  path,
-  logger,
-  clock,
-  onTakenOver,
-  ...options
-}: KafkaLogOptions): Promise<Log> {
-  const closing = new AbortController();
-  const parts = new AsyncDisposableStack();
-  try {
-    const store = await openRocksDb({ path: join(path, 'notes'), purpose: 'data folder' });
-    parts.defer(() => store.close());
-    // Reading has connections of its own: what is appended doesn't wait behind what somebody reads.
-    const [writing, reading] = [0, 1].map(() => parts.use(new KafkaCluster(options, clock)));
-    const reader = new CommittedReader(reading, closing.signal);
-    const topics = await openTopics(writing, options, closing.signal);
-    if (options.replicas < safeReplicas) {
-      logger.warn(
-        { replicas: options.replicas },
-        'Kafka has fewer than three copies of the log and does not sync them by itself: a power cut of a broker may ' +
-          'lose what was acknowledged. Set "log.replicas: 3", or log.flush.interval.messages=1 in the broker.',
-      );
-    }
-    const writer = new TransactionalWriter({
-      transactionalId: `${topics.log}-ingest`,
-      cluster: writing,
-      clock,
-      logger,
-      closing: closing.signal,
-      onTakenOver,
-      isCommitted: (topic, partition, offset) => isCommitted(reader, topic, partition, offset, clock),
-    });
-    await writer.ready();
-    const notes = await NotesTable.open(store, reader, topics);
-    const partitions = await Promise.all(
-      Array.from({ length: topics.partitions }, (_, partition) =>
-        loadPartition(reader, topics.log, partition),
-      ),
-    );
-    return new KafkaLog(
-      { topics, writing, reader, writer, notes, parts, closing, clock, logger },
-      partitions,
-    );
-  } catch (error) {
-    closing.abort();
-    await parts.disposeAsync();
-    throw error;
-  }
-}
-
-/** Ends of a partition: behind its last entry there are only markers. */
-async function loadPartition(reader: CommittedReader, topic: string, partition: number): Promise<Partition> {
-  const { first, stable } = await reader.ends(topic, partition);
-  for (let back = 4; ; back *= 8) {
-    const from = Math.max(first, stable - back);
-    let last: LogEntry | undefined;
-    for (let at = from; at < stable;) {
-      const { records, next } = await reader.fetch(topic, partition, at, fetchBytes);
-      const record = records.at(-1);
-      if (record) last = entryOf(partition, record);
-      if (next === at) break;
-      at = next;
-    }
-    if (last) return { first, next: last.offset + 1, lastReceiveTimeUs: last.receiveTimeUs };
-    if (from === first) return { first, next: first, lastReceiveTimeUs: 0 };
-  }
-}
-
-async function isCommitted(
-  reader: CommittedReader,
-  topic: string,
-  partition: number,
-  offset: number,
-  clock: Clock,
-): Promise<boolean> {
-  while ((await reader.ends(topic, partition)).stable <= offset) await clock.sleep(markerMs);
-  const { records } = await reader.fetch(topic, partition, offset, 1);
-  return records.at(0)?.offset === offset;
-}
 
 interface Parts {
   topics: Topics;
@@ -127,13 +31,15 @@ interface Parts {
   reader: CommittedReader;
   writer: TransactionalWriter;
   notes: NotesTable;
-  parts: AsyncDisposableStack;
+  /** What is closed with the log. */
+  owned: AsyncDisposableStack;
   closing: AbortController;
   clock: Clock;
   logger: Logger;
 }
 
-class KafkaLog implements Log {
+/** The log in a topic. `openKafkaLog` makes one. */
+export class KafkaLog implements Log {
   /** The markers of transactions have offsets too. */
   readonly isDense = false;
   readonly grew = new Signal();
@@ -329,7 +235,10 @@ class KafkaLog implements Log {
   async diskBytes(): Promise<number> {
     const { topics, writing } = this.parts;
     const partitions = this.partitions.map((_, partition) => partition);
-    const dirs = await writing.admin.describeLogDirs({ topics: [{ name: topics.log, partitions }] });
+    const asked = { topics: [{ name: topics.log, partitions }] };
+    const dirs = await writing.admin.describeLogDirs(asked).catch((error: unknown) => {
+      throw writing.complaint(error);
+    });
     const sizes = dirs.flatMap(({ results }) =>
       results.flatMap((dir) => dir.topics.flatMap((t) => t.partitions)),
     );
@@ -341,11 +250,11 @@ class KafkaLog implements Log {
   }
 
   private async close(): Promise<void> {
-    const { closing, parts } = this.parts;
+    const { closing, owned } = this.parts;
     closing.abort(new FleetlogError('FLEETLOG_INTERRUPTED', 'The log was closed.'));
     for (const signal of this.grown) signal.set();
     await this.queue.idle();
-    await parts.disposeAsync();
+    await owned.disposeAsync();
   }
 
   private async *pages(partition: number, from: number, to: number): AsyncIterable<LogEntry[]> {
