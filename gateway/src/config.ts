@@ -1,3 +1,4 @@
+import { realpathSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Type, type Static } from '@fleetlog/shared/schema';
 import { isGatewayId, isStreamName } from '@fleetlog/shared/batch';
@@ -291,17 +292,28 @@ function checkStreams(
     if (linger !== undefined) stream.batch.linger ??= linger;
     if (stream.path === undefined) continue;
     const place = resolve(base, stream.path);
-    const user = users.get(place);
+    // A port may be named by its link below /dev/serial/by-id and by what that leads to.
+    const device = realPath(place);
+    const user = users.get(device);
     if (user !== undefined) {
       throw new FleetlogError(
         'FLEETLOG_CONFIG',
-        `${source}: the streams "${user}" and "${name}" both read ${place}; let one of them do it.`,
+        `${source}: the streams "${user}" and "${name}" both read ${device}; let one of them do it.`,
       );
     }
-    users.set(place, name);
+    users.set(device, name);
     checked[name] = { ...stream, path: place };
   }
   return checked;
+}
+
+/** Where links lead to; the path itself where nothing is there yet. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
 }
 
 const urlProtocols = ['mqtt:', 'mqtts:', 'ws:', 'wss:'];

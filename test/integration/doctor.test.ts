@@ -90,10 +90,21 @@ describe('fleetlog-gateway doctor', function () {
       let log = '';
       gateway.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
       await until('it reads the port', () => /Reading .*ttyTEST at 9600/.test(log), 30_000);
-      // A port in use is left alone.
-      const used = await doctor('--config', config);
-      assert.match(used.stdout.toString(), /ttyTEST .*is in use by process \d+, and left alone/);
-      assert.equal(used.status, 0, used.stdout.toString());
+      // A port in use is left alone: rightly so, where it is this configuration's gateway that uses it.
+      const own = await doctor('--config', starter);
+      assert.match(
+        own.stdout.toString(),
+        /^ok +serial +.*ttyTEST .*is in use by node .*bin\.js.* \(process \d+\), and left alone/m,
+      );
+      const others = await doctor('--config', config);
+      assert.match(
+        others.stdout.toString(),
+        new RegExp(
+          `^BAD +serial +.*\\(process ${gateway.pid}\\); the stream "gps0" can't read it\\.\\n +→ sudo kill ${gateway.pid}$`,
+          'm',
+        ),
+      );
+      assert.equal(others.status, 3, others.stdout.toString());
       gateway.kill('SIGTERM');
       await ended(gateway);
     } finally {

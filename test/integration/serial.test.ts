@@ -225,7 +225,10 @@ describe('serial lines', function () {
     await using line = new SerialLine(folder.path);
     await line.plug();
     await opened({ format: 'lines', path: line.port });
-    await assert.rejects(start({ format: 'lines', path: line.port }).ended, /Another program uses/);
+    await assert.rejects(
+      start({ format: 'lines', path: line.port }).ended,
+      /Another stream of this gateway reads \/dev\/pts\/\d+/,
+    );
     await mkdir(`${folder.path}/folder`);
     await assert.rejects(start({ format: 'lines', path: `${folder.path}/folder` }).ended, (error) =>
       isFleetlogError(error, 'FLEETLOG_SOURCE'),
@@ -246,6 +249,23 @@ describe('serial lines', function () {
       log.some(({ message }) => /4800 may be the wrong baud rate/.test(message)),
     );
     await until('the noise, which is kept', () => sink.recordCount === 264);
+  });
+
+  it('says so of a u-blox receiver, too, where packets were expected', async () => {
+    await using folder = await tempFolder('serial');
+    await using line = new SerialLine(folder.path);
+    await line.plug();
+    const { log } = await opened({ format: 'ubx', path: line.port, baud: 38_400 });
+    const told = (): boolean =>
+      log.some(({ message }) => /is no packet of u-blox's and no text; 38400 may be the wrong/.test(message));
+    await line.write(Buffer.from('$GPGSV,3,1,11\r\n'.repeat(200)));
+    await systemClock.sleep(200);
+    assert.ok(!told());
+    const noise = Uint8Array.from({ length: 1024 }, (_, i) => 128 + ((i * 7) % 128));
+    await until('a warning', async () => {
+      await line.write(noise);
+      return told();
+    });
   });
 
   it('says that something is wrong where bytes come and no packet is among them', async () => {

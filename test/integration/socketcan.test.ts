@@ -98,14 +98,19 @@ describe('fleetlog-gateway on a kernel with virtual CAN interfaces', function ()
     events.filter((event) => event.startsWith(`${stream} `)).map((event) => event.slice(stream.length + 1));
 
   it('brings every frame as candump does, time included: classic, CAN FD, remote, errors', () => {
-    assert.equal(exports['all'], reference);
+    // Debian 12's candump doesn't show raw DLCs.
+    assert.equal(exports['all'].replace(/_[9A-F]$/gm, ''), reference);
+    assert.deepEqual(
+      framesOf(exports['all']).filter((frame) => /_[9A-F]$/.test(frame)),
+      ['7A5#1122334455667788_F', '125#R8_E'],
+    );
     // The generated drive, as canplayer sent it; that one sets a flag that says "CAN FD" once more.
     const played = framesOf(drive.bytes.toString());
     const heard = framesOf(reference).map((frame) =>
       frame.replace(/##([4-7])/, (_, flags) => `##${Number(flags) - 4}`),
     );
     assert.deepEqual(heard.slice(0, played.length), played);
-    assert.equal(heard.length, played.length + 7206);
+    assert.equal(heard.length, played.length + 7208);
     assert.ok(!gaps.some(({ stream }) => stream === 'all'));
     assert.deepEqual(eventsOf('all'), [
       'can.opened',
@@ -148,7 +153,8 @@ describe('fleetlog-gateway on a kernel with virtual CAN interfaces', function ()
   it('waits for an interface that is not there yet, is down or removed, and goes on when it is back', () => {
     assert.deepEqual(framesOf(exports['late']), ['001#01', '002#02', '003#03']);
     assert.deepEqual(
-      eventsOf('late').filter((event) => !event.startsWith('can.clock')),
+      // An interface that isn't there, and one that is and isn't up yet, are both told.
+      eventsOf('late').filter((event, i, all) => !event.startsWith('can.clock') && event !== all[i - 1]),
       ['can.down', 'can.opened', 'can.down', 'can.opened', 'can.down', 'can.opened'],
     );
   });

@@ -1,7 +1,9 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { CAN_RTR_FLAG } from '@fleetlog/shared/can';
 import { systemClock } from '@fleetlog/shared/util';
+import { loadLibc } from '#gateway/sources/socketcan/libc.js';
 import type { GatewayReport } from '#gateway/control/status.js';
 import { MeasuredGateway } from './measured-gateway.js';
 import { until } from './until.js';
@@ -24,6 +26,22 @@ const pause = (ms: number): Promise<void> => systemClock.sleep(ms);
 function plug(name: string): void {
   run('ip', 'link', 'add', 'dev', name, 'type', 'vcan');
   run('ip', 'link', 'set', name, 'mtu', '72', 'up');
+}
+
+/** Frames of 8 bytes whose DLC says more: Debian 12's cansend doesn't know them. */
+function sendRawDlc(name: string, id: number, dlc: number): void {
+  const libc = loadLibc();
+  const [family, type, protocol] = [29, 3, 1]; // AF_CAN, SOCK_RAW, CAN_RAW
+  const address = Buffer.alloc(24);
+  address.writeUInt16LE(family, 0);
+  address.writeInt32LE(libc.interfaceIndex(name), 4);
+  const frame = Buffer.from('00000000080000001122334455667788', 'hex');
+  frame.writeUInt32LE(id, 0);
+  frame[7] = dlc;
+  const fd = libc.socket(family, type, protocol);
+  libc.bind(fd, address, address.length);
+  writeSync(fd, frame);
+  libc.close(fd);
 }
 
 /** Sockets that take frames of an interface, by the kernel: each of the gateway's takes error frames, too. */
@@ -65,6 +83,8 @@ async function everySortOfFrame(gateway: MeasuredGateway): Promise<void> {
   run('cangen', 'vcan0', '-g', '0', '-n', '2000', '-f', '-b', '-m'); // CAN FD, with and without bit rate switch
   run('cangen', 'vcan0', '-g', '1', '-n', '200', '-m', '-R');
   run('cansend', 'vcan0', '123#R4');
+  sendRawDlc('vcan0', 0x7a5, 15);
+  sendRawDlc('vcan0', 0x125 + CAN_RTR_FLAG, 14);
   for (const extended of ['18FEF100#03', '18FEF101#04']) run('cansend', 'vcan0', extended);
   run('cansend', 'vcan0', '20000004#0008000000000000'); // an error frame: the controller warns
   run('cansend', 'vcan0', '20000040#0000000000000000'); // another: bus-off

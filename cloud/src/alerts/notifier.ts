@@ -1,5 +1,6 @@
 import { connectAsync, type MqttClient } from 'mqtt';
 import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
+import { fillLengthCache } from '@fleetlog/shared/mqtt';
 import type { Clock } from '@fleetlog/shared/util';
 import type { Alert } from './watcher.js';
 
@@ -36,6 +37,7 @@ export class Notifier implements AsyncDisposable {
     const url = new URL(options.mqtt);
     const prefix = decodeURIComponent(url.pathname.slice(1)) || 'fleetlog/alerts';
     url.pathname = '';
+    fillLengthCache();
     const client = await connectAsync(url.href, { connectTimeout: 10_000 }, false).catch((cause: unknown) => {
       const why = systemCode(cause) ?? String(cause);
       throw new FleetlogError(

@@ -5,6 +5,7 @@ import { createWriteStream } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { connectAsync } from 'mqtt';
 import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
+import { fillLengthCache } from '@fleetlog/shared/mqtt';
 
 /** Where replayed records go. */
 export interface ReplayTarget {
@@ -88,6 +89,7 @@ function udpTarget({ hostname, port }: URL): ReplayTarget {
 const places = /^\{"gateway":"([^"]+)","stream":"([^"]+)"/;
 
 async function mqttTarget(url: URL, place = ''): Promise<ReplayTarget> {
+  fillLengthCache();
   const prefix = decodeURIComponent(url.pathname.slice(1)) || 'fleetlog/replay';
   url.pathname = '';
   const client = await connectAsync(url.href, { reconnectPeriod: 0, connectTimeout: 10_000 }).catch(

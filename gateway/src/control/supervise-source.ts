@@ -28,6 +28,7 @@ export async function superviseSource(
   signal: AbortSignal,
 ): Promise<void> {
   const { stream, source } = supervised;
+  let said = '';
   while (!signal.aborted) {
     supervised.condition = 'running';
     const recordsBefore = source.counters.records;
@@ -37,9 +38,15 @@ export async function superviseSource(
     } catch (error) {
       if (!isFleetlogError(error) || error.class !== 'resource' || error.code === 'FLEETLOG_PLATFORM')
         throw error;
-      parts.logger.warn({ stream, code: error.code }, `${error.message} Trying again.`);
+      // A device may be away for days: what is said again and again isn't read.
+      const level = error.message === said ? 'debug' : 'warn';
+      parts.logger[level]({ stream, code: error.code }, `${error.message} Trying again.`);
+      said = error.message;
     }
-    if (source.counters.records > recordsBefore) parts.backOff.reset();
+    if (source.counters.records > recordsBefore) {
+      parts.backOff.reset();
+      said = '';
+    }
     supervised.condition = 'waiting';
     await parts.clock.sleep(parts.backOff.nextMs(), signal).catch(() => undefined);
   }

@@ -30,7 +30,10 @@ export async function checkCan(
   } catch (error) {
     if (!isFleetlogError(error)) throw error;
     const names = await namesOfSysfs();
-    findings.wrong(`${error.message} By /sys there are ${names.join(', ') || 'no CAN interfaces'}.`);
+    findings.wrong(
+      `${error.message} By /sys there are ${names.join(', ') || 'no CAN interfaces'}.`,
+      'ip -details link show type can',
+    );
     return { findings: findings.list, links: [] };
   }
   for (const link of links) describe(link, wanted.includes(link.name), findings);

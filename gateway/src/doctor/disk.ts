@@ -61,7 +61,10 @@ export async function checkDisk({ folder, freeBytesMin }: DiskOptions): Promise<
   try {
     describe(await measure(place), place, findings);
   } catch (error) {
-    findings.wrong(`Nothing can be written to ${place} (${systemCode(error) ?? (error as Error).message}).`);
+    findings.wrong(
+      `Nothing can be written to ${place} (${systemCode(error) ?? (error as Error).message}).`,
+      'sudo dmesg | tail   # a file system with errors is mounted read-only',
+    );
   }
   return findings.list;
 }

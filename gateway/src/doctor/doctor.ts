@@ -1,5 +1,8 @@
 import type { Clock } from '@fleetlog/shared/util';
 import type { GatewayConfig } from '../config.js';
+import { askGateway } from '../control/client.js';
+import { controlSocketPath } from '../control/protocol.js';
+import type { GatewayReport } from '../control/status.js';
 import { gpsdAddress } from '../sources/gpsd/gpsd.js';
 import { askKernel } from '../sources/socketcan/ask-kernel.js';
 import { timesyncFile } from '../time/kernel-sync.js';
@@ -41,11 +44,12 @@ export async function diagnose(options: DoctorOptions): Promise<Diagnosis> {
   const address = gpsdAddress(gpsd?.config.host ?? '127.0.0.1:2947', `streams.${gpsd?.stream}.host`);
   const interfaces = streams.flatMap(({ config: of }) => (of.source === 'socketcan' ? [of.interface!] : []));
   const hasGpsTime = streams.some(({ config: of }) => of.clock === true);
+  const gatewayPid = config && (await pidOfGateway(config));
   // Side by side: most of the time is listening.
   const [system, can, serial, gps, cloud] = await Promise.all([
     checkSystem(),
     checkCan(askKernel, interfaces, clock),
-    checkSerial({ folders: systemSerialFolders, wanted, listens, clock, signal }),
+    checkSerial({ folders: systemSerialFolders, wanted, listens, gatewayPid, clock, signal }),
     checkGpsd(address, gpsd !== undefined, clock, signal),
     config ? checkCloud(config) : noCloud(),
   ]);
@@ -64,6 +68,12 @@ export async function diagnose(options: DoctorOptions): Promise<Diagnosis> {
   ];
   findings.sort((a, b) => areas.indexOf(a.area) - areas.indexOf(b.area));
   return { findings, found: { links: can.links, ports: serial.ports, hasGpsd: gps.hasReceiver } };
+}
+
+/** Undefined where none runs, or it is too busy to answer. */
+async function pidOfGateway({ data }: GatewayConfig): Promise<number | undefined> {
+  const report = await askGateway(controlSocketPath(data), 'status').catch(() => undefined);
+  return (report as GatewayReport | undefined)?.pid;
 }
 
 function noCloud(): Finding[] {

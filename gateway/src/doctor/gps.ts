@@ -38,7 +38,10 @@ export async function checkGpsd(
     return { findings: findings.list, hasReceiver: false };
   }
   if (!text.includes('"class":"VERSION"')) {
-    findings[isWanted ? 'wrong' : 'note'](`What listens at ${place} isn't gpsd.`);
+    findings[isWanted ? 'wrong' : 'note'](
+      `What listens at ${place} isn't gpsd.`,
+      `sudo ss -ltnp sport = :${address.port}`,
+    );
     return { findings: findings.list, hasReceiver: false };
   }
   const release = /"release":"([^"]+)"/.exec(text)?.[1] ?? '';

@@ -1,5 +1,6 @@
 import { access, constants, readdir, readFile, readlink, realpath } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
+import { usersOfPorts, type PortUser } from '../sources/serial/port-users.js';
 
 /** Where Linux lists its serial ports. */
 export interface SerialFolders {
@@ -26,7 +27,7 @@ export interface FoundPort {
   /** The system's own messages and log-in are on it. */
   isConsole: boolean;
   /** Processes that have it open, as far as this user may know. */
-  users: number[];
+  users: PortUser[];
 }
 
 /** Serial ports with a device behind them, and those that are `named`. */
@@ -46,7 +47,7 @@ export async function findSerialPorts(
     devices.add(device);
     byDevice.set(device, path);
   }
-  const users = await usersOf(devices);
+  const users = await usersOfPorts(devices);
   const consoles = await readFile('/proc/consoles', 'utf8').catch(() => '');
   return Promise.all(
     [...devices].sort().map(async (device) => ({
@@ -87,22 +88,4 @@ async function adapterOf({ tty }: SerialFolders, device: string): Promise<string
     if (product !== '') return `${await read('manufacturer')} ${product}`.trim();
   }
   return undefined;
-}
-
-/** Who has which device open. Other users' processes are hidden from all but root. */
-async function usersOf(devices: ReadonlySet<string>): Promise<Map<string, number[]>> {
-  const users = new Map<string, number[]>();
-  for (const pid of (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name))) {
-    const folder = `/proc/${pid}/fd`;
-    const targets = await Promise.all(
-      (await readdir(folder).catch(() => [])).map((fd) => readlink(join(folder, fd)).catch(() => '')),
-    );
-    // Who has the other end of a pseudo-terminal is its device, not its user.
-    const isDevice = targets.includes('/dev/ptmx');
-    for (const device of new Set(targets.filter((target) => devices.has(target)))) {
-      if (isDevice && device.startsWith('/dev/pts/')) continue;
-      users.set(device, [...(users.get(device) ?? []), Number(pid)]);
-    }
-  }
-  return users;
 }

@@ -1,5 +1,7 @@
 import type { Clock } from '@fleetlog/shared/util';
 import type { StreamConfig } from '../sources/config.js';
+import { rightsCommand } from '../sources/serial/port-rights.js';
+import { describeUser, stopCommand } from '../sources/serial/port-users.js';
 import { Findings, type Finding } from './finding.js';
 import { listenToPort, type Heard } from './listen.js';
 import { findSerialPorts, type FoundPort, type SerialFolders } from './serial-ports.js';
@@ -15,6 +17,8 @@ export interface SerialOptions {
   wanted: readonly { stream: string; config: StreamConfig }[];
   /** Opens ports that nobody uses, and listens. */
   listens: boolean;
+  /** Process of the configuration's gateway, where it runs. */
+  gatewayPid: number | undefined;
   clock: Clock;
   signal: AbortSignal;
 }
@@ -23,7 +27,7 @@ export interface SerialOptions {
 export async function checkSerial(
   options: SerialOptions,
 ): Promise<{ findings: Finding[]; ports: HeardPort[] }> {
-  const { folders, wanted, listens, clock, signal } = options;
+  const { folders, wanted, listens, gatewayPid, clock, signal } = options;
   const findings = new Findings('serial');
   const found = await findSerialPorts(
     folders,
@@ -38,12 +42,12 @@ export async function checkSerial(
       return { ...port, heard };
     }),
   );
-  for (const port of ports)
-    describe(
-      port,
-      wanted.find(({ config }) => config.path === port.path),
-      findings,
-    );
+  for (const port of ports) {
+    const stream = wanted.find(({ config }) => config.path === port.path);
+    if (!port.mayOpen || port.isConsole) await describeClosed(port, stream, findings);
+    else if (port.users.length > 0) describeUsed(port, stream, gatewayPid, findings);
+    else describeFree(port, stream, findings);
+  }
   for (const { stream, config } of wanted) {
     if (ports.some(({ path }) => path === config.path)) continue;
     findings.wrong(
@@ -55,33 +59,51 @@ export async function checkSerial(
   return { findings: findings.list, ports };
 }
 
-function describe(
+type Wanted = SerialOptions['wanted'][number] | undefined;
+
+function nameOf({ path, device, adapter }: HeardPort): string {
+  const name = [adapter, path === device ? '' : device].filter(Boolean).join(', ');
+  return name === '' ? path : `${path} (${name})`;
+}
+
+async function describeClosed(port: HeardPort, wanted: Wanted, findings: Findings): Promise<void> {
+  const verdict = wanted ? 'wrong' : 'note';
+  if (!port.mayOpen) {
+    const mend = `${await rightsCommand(port.device)}   # then log in again`;
+    findings[verdict](`This user may not open ${nameOf(port)}.`, mend);
+    return;
+  }
+  findings[verdict](
+    `${nameOf(port)} is the system's console, and left alone.`,
+    'sudo raspi-config   # Interface Options, Serial Port, where a device is on it',
+  );
+}
+
+function describeUsed(
   port: HeardPort,
-  wanted: SerialOptions['wanted'][number] | undefined,
+  wanted: Wanted,
+  gatewayPid: number | undefined,
   findings: Findings,
 ): void {
-  const { path, device, adapter, heard, users } = port;
-  const name = [adapter, path === device ? '' : device].filter(Boolean).join(', ');
-  const what = name === '' ? path : `${path} (${name})`;
+  const says = `${nameOf(port)} is in use by ${port.users.map(describeUser).join(', ')}`;
+  const other = port.users.find(({ pid }) => pid !== gatewayPid);
+  if (!wanted || !other) {
+    findings.fine(`${says}, and left alone.`);
+    return;
+  }
+  const isGpsd = /^gpsd\b/.test(other.command);
+  findings.wrong(
+    `${says}; the stream "${wanted.stream}" can't read it.`,
+    isGpsd
+      ? `${wanted.stream}: { source: gpsd }   # it passes on what it hears; or ${stopCommand(other)}`
+      : stopCommand(other),
+  );
+}
+
+function describeFree(port: HeardPort, wanted: Wanted, findings: Findings): void {
+  const { path, device, heard } = port;
+  const what = nameOf(port);
   const wrongIfWanted = wanted ? 'wrong' : 'note';
-  if (!port.mayOpen) {
-    findings[wrongIfWanted](
-      `This user may not open ${what}.`,
-      `sudo usermod -aG dialout ${process.env['USER'] ?? '$USER'}   # then log in again`,
-    );
-    return;
-  }
-  if (port.isConsole) {
-    findings.note(
-      `${what} is the system's console, and left alone.`,
-      'sudo raspi-config   # Interface Options, Serial Port, where a device is on it',
-    );
-    return;
-  }
-  if (users.length > 0) {
-    findings.fine(`${what} is in use by process ${users.join(', ')}, and left alone.`);
-    return;
-  }
   if (!heard) {
     findings.fine(`${what} is there; nobody listened.`);
     return;
@@ -114,7 +136,10 @@ function describe(
       }
       return;
     case 'silence':
-      findings.note(`Nothing comes from ${what}: the device may be off, or speak only when it is asked.`);
+      findings.note(
+        `Nothing comes from ${what}: the device may be off, or speak only when it is asked.`,
+        `stty -F ${device} ${baud} raw && timeout 5 xxd ${path}   # look again when it is on`,
+      );
       return;
     case 'error':
       findings[wrongIfWanted](heard.message);

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { systemCode } from '@fleetlog/shared/errors';
 import { openRocksDb } from '@fleetlog/shared/store';
 import { Findings, type Finding } from './finding.js';
 
@@ -24,7 +25,17 @@ export async function checkSystem(): Promise<Finding[]> {
 }
 
 async function checkDatabase(findings: Findings): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'fleetlog-doctor-'));
+  let folder: string;
+  try {
+    folder = await mkdtemp(join(tmpdir(), 'fleetlog-doctor-'));
+  } catch (error) {
+    const why = systemCode(error) ?? (error as Error).message;
+    findings.wrong(
+      `This user can't write into the folder for temporary files, ${tmpdir()} (${why}).`,
+      'export TMPDIR=/tmp; sudo chmod 1777 /tmp',
+    );
+    return;
+  }
   try {
     const store = await openRocksDb({ path: join(folder, 'store'), purpose: 'trial', blockCache: false });
     await store.close();

@@ -11,6 +11,7 @@ import type { StreamConfig } from './config.js';
 import { gpsdAddress, openGpsd } from './gpsd/gpsd.js';
 import { LiveSource, type LiveSourceOptions } from './live-source.js';
 import { LiveText, type LiveTextOptions } from './live-text.js';
+import { BaudWatch, strangeInText } from './serial/baud-watch.js';
 import { LivePackets } from './serial/live-packets.js';
 import { packetFormat } from './serial/packet-config.js';
 import { deviceAt, SerialInput, type SerialSettings } from './serial/serial-input.js';
@@ -19,7 +20,6 @@ import { SlcanReader } from './slcan/slcan-reader.js';
 import { askKernel } from './socketcan/ask-kernel.js';
 import { BusOffRestart } from './socketcan/bus-off-restart.js';
 import { SocketCanSource } from './socketcan/socketcan-source.js';
-import { TextWatch } from './serial/text-watch.js';
 import type { BatchSink, Source, SourceCounters } from './source.js';
 
 /** What all live sources are given. */
@@ -45,10 +45,16 @@ export function createSerialSource(
   const { path, baud } = serialSettings(config);
   const format = config.packet && packetFormat(config.packet, `streams.${common.stream}.packet`);
   const createTextReader = (counters: SourceCounters, sink: BatchSink): LiveText => {
-    const watch = new TextWatch(path, baud, common.logger);
-    // Packets aren't text; what is neither is counted as noise.
-    const onChunk = config.format === 'ubx' ? {} : { onChunk: (chunk: Uint8Array) => watch.see(chunk) };
-    return new LiveText({ ...common, origin, createFeed, ...onChunk }, path, counters, sink);
+    const isUbx = config.format === 'ubx';
+    const watch = new BaudWatch(path, baud, isUbx ? "packet of u-blox's and no text" : 'text', common.logger);
+    // Packets aren't text; what is neither is counted as noise when it is taken, after it is seen here.
+    let noiseBytes = counters.noiseBytes ?? 0;
+    const onChunk = (chunk: Uint8Array): void => {
+      const more = (counters.noiseBytes ?? 0) - noiseBytes;
+      noiseBytes += more;
+      watch.see(chunk.length, isUbx ? more : strangeInText(chunk));
+    };
+    return new LiveText({ ...common, origin, createFeed, onChunk }, path, counters, sink);
   };
   return new LiveSource({
     ...serialLine(config, common),

@@ -1,8 +1,11 @@
-import { stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
 import type { Clock } from '@fleetlog/shared/util';
 import type { SerialPort } from 'serialport';
 import { QueuedInput } from '../queued-input.js';
+import { makeExclusive } from './exclusive.js';
+import { rightsCommand } from './port-rights.js';
+import { describeUser, stopCommand, usersOfPorts } from './port-users.js';
 
 export interface SerialSettings {
   /** `/dev/ttyUSB0`, or better a link below `/dev/serial/by-id`, which stays the same when the device is replugged. */
@@ -51,8 +54,10 @@ export class SerialInput extends QueuedInput {
       const { SerialPort: library } = await import('serialport');
       port = await library.binding.open({ path, baudRate: baud, ...framing, lock: true });
     } catch (cause) {
-      throw openError(path, baud, cause);
+      throw await openError(path, baud, cause);
     }
+    const { fd } = port as Port & { fd?: number | null };
+    if (typeof fd === 'number') makeExclusive(fd);
     const fullMs = (GATHER_BYTES * BITS_PER_BYTE * 1000) / baud;
     return new SerialInput(port, path, Math.min(GATHER_MS_MAX, fullMs), clock);
   }
@@ -91,22 +96,34 @@ export class SerialInput extends QueuedInput {
   }
 }
 
-function openError(path: string, baud: number, cause: unknown): FleetlogError {
-  const text = (cause as Error).message;
-  const sentence = (): string => {
-    if (/no such file|ENOENT/i.test(text)) {
-      return `There is no serial port ${path}; plug the device in, or look for its name with ls -l /dev/serial/by-id.`;
-    }
-    if (/permission denied|EACCES/i.test(text)) {
-      return `This user may not open ${path}; add it to the group that owns the port (sudo usermod -aG dialout USER), then log in again.`;
-    }
-    if (/lock|temporarily unavailable|resource busy|EBUSY/i.test(text)) {
-      return `Another program uses ${path}; stop that one (find it with fuser ${path}).`;
-    }
-    if (/baud/i.test(text)) return `${path} can't do ${baud} baud; take a rate that adapter and sensor know.`;
-    return `${path} can't be opened as a serial port: ${text.replace(/^Error:? */, '')}.`;
-  };
-  return new FleetlogError('FLEETLOG_SOURCE', sentence(), { cause });
+async function openError(path: string, baud: number, cause: unknown): Promise<FleetlogError> {
+  return new FleetlogError('FLEETLOG_SOURCE', await openSentence(path, baud, (cause as Error).message), {
+    cause,
+  });
+}
+
+async function openSentence(path: string, baud: number, text: string): Promise<string> {
+  if (/no such file|ENOENT/i.test(text)) {
+    return `There is no serial port ${path}; plug the device in, or look for its name with ls -l /dev/serial/by-id.`;
+  }
+  if (/permission denied|EACCES/i.test(text)) {
+    return `This user may not open ${path}; add it to the group that owns the port (${await rightsCommand(path)}), then log in again.`;
+  }
+  if (/lock|temporarily unavailable|resource busy|EBUSY/i.test(text)) return inUse(path);
+  if (/baud/i.test(text)) return `${path} can't do ${baud} baud; take a rate that adapter and sensor know.`;
+  return `${path} can't be opened as a serial port: ${text.replace(/^Error:? */, '')}.`;
+}
+
+async function inUse(path: string): Promise<string> {
+  const device = await realpath(path).catch(() => path);
+  const users = (await usersOfPorts(new Set([device]))).get(device) ?? [];
+  // A port can have several names, and what a link leads to changes when devices are plugged in.
+  if (users.some(({ pid }) => pid === process.pid)) {
+    return `Another stream of this gateway reads ${device}, which is what ${path} leads to; remove one of them.`;
+  }
+  const [user] = users;
+  if (!user) return `Another program uses ${path}; stop that one (find it with sudo fuser -v ${path}).`;
+  return `Another program uses ${path}: ${describeUser(user)}; stop that one (${stopCommand(user)}).`;
 }
 
 /** What a path leads to, followed through links; undefined where it leads nowhere. */
