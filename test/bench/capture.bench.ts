@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '@fleetlog/shared/util';
@@ -9,16 +9,16 @@ import { askGateway } from '#gateway/control/client.js';
 import { controlSocketPath } from '#gateway/control/protocol.js';
 import type { GatewayReport } from '#gateway/control/status.js';
 import { CloudProcess } from '../support/cloud-process.js';
+import { cpuMsOf } from '../support/process-cpu.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { until } from '../support/until.js';
 import type { BenchRow } from './row.js';
+import { benchSensor } from './sensor.bench.js';
 
 const MEASURE_MS = 10_000;
 const WARM_UP_MS = 4000;
 const BURST_MS = 5;
 const IDS = 75;
-/** /proc/PID/stat counts in these. */
-const TICK_MS = 10;
 const bin = fileURLToPath(new URL('../../../gateway/dist/cli/bin.js', import.meta.url));
 const hook = new URL('../support/udp-libc-hook.js', import.meta.url).href;
 
@@ -32,6 +32,7 @@ export async function benchCapture(): Promise<BenchRow[]> {
     ...(await measure({ buses: 2, framesPerSecond: 8000, frameBytes: 16 })),
     ...(await measure({ buses: 1, framesPerSecond: 20_000, frameBytes: 72 })),
     ...(await measure({ buses: 1, framesPerSecond: 4000, frameBytes: 16 })),
+    ...(await benchSensor()),
   ];
 }
 
@@ -86,10 +87,10 @@ async function measure({ buses, framesPerSecond, frameBytes }: Load): Promise<Be
       BURST_MS,
     );
     await systemClock.sleep(WARM_UP_MS);
-    const before = { ticks: ticksOf(gateway.pid!), sent: sender.sent, atMs: performance.now() };
+    const before = { cpuMs: cpuMsOf(gateway.pid!), sent: sender.sent, atMs: performance.now() };
     await systemClock.sleep(MEASURE_MS);
     const seconds = (performance.now() - before.atMs) / 1000;
-    const cpuShare = ((ticksOf(gateway.pid!) - before.ticks) * TICK_MS) / 1000 / seconds;
+    const cpuShare = (cpuMsOf(gateway.pid!) - before.cpuMs) / 1000 / seconds;
     const reached = ((sender.sent - before.sent) * buses) / seconds;
     clearInterval(timer);
     await systemClock.sleep(1500);
@@ -149,11 +150,4 @@ class Sender {
     frame.writeUInt32LE(Math.imul(number, 0x9e37_79b1) >>> 0, 8);
     return frame;
   }
-}
-
-function ticksOf(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /, '')
-    .split(' ');
-  return Number(fields[11]) + Number(fields[12]);
 }

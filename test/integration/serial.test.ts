@@ -10,6 +10,7 @@ import { GpsReceiver } from '#sim/vehicle/gps.js';
 import { Imu, IMU_PACKET_BYTES } from '#sim/vehicle/imu.js';
 import { sent } from '../support/batches.js';
 import { CollectingSink } from '../support/collecting-sink.js';
+import { imuPacket } from '../support/imu-packet.js';
 import { captureLog } from '../support/log-capture.js';
 import { keeperOn } from '../support/keeper.js';
 import { decodePositions } from '../support/positions.js';
@@ -17,20 +18,6 @@ import { hasSocat, SerialLine, whyNoSocat } from '../support/serial-line.js';
 import { sourceOf } from '../support/source-options.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { until } from '../support/until.js';
-
-const imuFields = [
-  { name: 'time', type: 'u32', unit: 'µs' },
-  { name: 'count', type: 'u16' },
-  ...['x', 'y', 'z'].map((axis) => ({
-    name: `accel_${axis}`,
-    type: 'i16',
-    unit: 'm/s²',
-    scale: 9.80665 / 2048,
-  })),
-  ...['x', 'y', 'z'].map((axis) => ({ name: `gyro_${axis}`, type: 'i16', unit: '°/s', scale: 1 / 16.4 })),
-  ...Array.from({ length: 6 }, (_, i) => ({ name: `other_${i}`, type: 'i16' })),
-];
-const imuPacket = { framing: 'cobs', checksum: 'crc16-ccitt-false', fields: imuFields, time: 'time' };
 
 const dayUs = 86_400_000_000;
 /** What a machine under load may take from a packet's writing to its reading. */

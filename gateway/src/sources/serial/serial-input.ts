@@ -23,9 +23,11 @@ type Port = Awaited<ReturnType<typeof SerialPort.binding.open>>;
 const READ_BYTES = 64 * 1024;
 /**
  * Bytes are given time to gather, since each read costs as much as a kilobyte; but no more than fits into the 4 KB that
- * the kernel keeps.
+ * the kernel keeps. A line on which bytes come all the time is given more of it.
  */
 const GATHER_MS_MAX = 25;
+const STEADY_MS_MAX = 50;
+const STEADY_BYTES = 256;
 const GATHER_BYTES = 1500;
 const BITS_PER_BYTE = 10;
 const BUSY_BYTES = 2048;
@@ -38,7 +40,8 @@ export class SerialInput extends QueuedInput {
   private constructor(
     private readonly port: Port,
     private readonly path: string,
-    private readonly gatherMs: number,
+    /** In which a full line brings `GATHER_BYTES`. */
+    private readonly fullMs: number,
     clock: Clock,
   ) {
     super(clock);
@@ -59,7 +62,7 @@ export class SerialInput extends QueuedInput {
     const { fd } = port as Port & { fd?: number | null };
     if (typeof fd === 'number') makeExclusive(fd);
     const fullMs = (GATHER_BYTES * BITS_PER_BYTE * 1000) / baud;
-    return new SerialInput(port, path, Math.min(GATHER_MS_MAX, fullMs), clock);
+    return new SerialInput(port, path, fullMs, clock);
   }
 
   async write(bytes: Uint8Array): Promise<void> {
@@ -73,15 +76,25 @@ export class SerialInput extends QueuedInput {
     await this.reading;
   }
 
+  /** How long the next bytes may gather, where `bytes` came within `tookUs`. */
+  private gatherMs(bytes: number, tookUs: number): number {
+    if (bytes < STEADY_BYTES) return Math.min(GATHER_MS_MAX, this.fullMs);
+    return Math.min(STEADY_MS_MAX, Math.max(this.fullMs, (GATHER_BYTES * tookUs) / 1000 / bytes));
+  }
+
   private async pump(): Promise<void> {
     const { port, clock, closing } = this;
     const buffer = Buffer.alloc(READ_BYTES);
+    let lastUs = clock.monotonicUs();
     try {
       while (!closing.signal.aborted) {
         const { bytesRead } = await port.read(buffer, 0, READ_BYTES);
         this.push(new Uint8Array(buffer.subarray(0, bytesRead)));
         await this.room(closing.signal);
-        if (bytesRead < BUSY_BYTES) await clock.sleep(this.gatherMs, closing.signal);
+        const nowUs = clock.monotonicUs();
+        if (bytesRead < BUSY_BYTES)
+          await clock.sleep(this.gatherMs(bytesRead, nowUs - lastUs), closing.signal);
+        lastUs = nowUs;
       }
     } catch (cause) {
       if (closing.signal.aborted) return;
