@@ -20,6 +20,7 @@ const suites: Record<string, () => Promise<BenchRow[]>> = {
   ingest: async () => (await import('./ingest.bench.js')).benchIngest(),
   kafka: async () => (await import('./kafka.bench.js')).benchKafka(),
   export: async () => (await import('./export.bench.js')).benchExport(),
+  'export-memory': async () => (await import('./export-memory.bench.js')).benchExportMemory(),
   consume: async () => (await import('./consume.bench.js')).benchConsume(),
 };
 

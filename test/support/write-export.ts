@@ -11,9 +11,9 @@ export async function writeExport(path: string, name: FormatName, frames: CanFra
   await using file = await open(path, 'w');
   for (let from = 0; from < frames.count; from += 700) {
     const to = Math.min(frames.count, from + 700);
-    await file.write(await formatter.format({ kind: 'can', columns: frames }, from, to, exportedAs));
+    await file.write(formatter.format({ kind: 'can', columns: frames }, from, to, exportedAs));
   }
-  if (formatter.end) await file.write(await formatter.end());
+  if (formatter.end) await file.write(formatter.end());
   const head = formatter.finalHead?.();
   if (head) await file.write(head, 0, head.length, 0);
 }

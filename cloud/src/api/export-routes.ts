@@ -10,7 +10,7 @@ import type { TimesName } from '../time/correction.js';
 import { catchUp, type ApiContext } from './context.js';
 import { chosenStreams } from './chosen-streams.js';
 import { ErrorBody, ExportQuery } from './schemas.js';
-import { signalExport } from './signal-export.js';
+import { mixedExport, signalExport, type SignalExport } from './signal-export.js';
 import { sendStream, type StreamReplyOptions } from './stream-reply.js';
 import { parseTime } from './time.js';
 
@@ -22,6 +22,7 @@ interface ExportParameters {
   format?: FormatName;
   times?: TimesName;
   signal?: string[];
+  records?: boolean;
   skip?: number;
   skipCrc?: number;
 }
@@ -51,9 +52,8 @@ export function exportRoutes(app: FastifyInstance, context: ApiContext): void {
       using _slot = context.exports.take();
       await catchUp(context, reply);
       const clientGone = new AbortController();
-      const { signal } = query;
-      const answer = signal
-        ? await signalExport(context, { ...query, signal }, clientGone.signal)
+      const answer = query.signal
+        ? await withSignals(context, { ...query, signal: query.signal }, clientGone.signal)
         : await recordExport(context, query);
       const { chunks, formatter, contentType, fromUs, toUs } = answer;
       tellRange(reply, fromUs, toUs);
@@ -73,13 +73,31 @@ export function exportRoutes(app: FastifyInstance, context: ApiContext): void {
 
 async function recordExport(context: ApiContext, query: ExportParameters) {
   const { index, log } = context;
+  const { format, several, ranges } = await recordsOf(context, query);
+  const formatter: Formatter = format.create({ several });
+  const chunks = exportRecords({ index, log, ranges, formatter });
+  const [{ fromUs, toUs }] = ranges;
+  return { chunks, formatter, contentType: format.contentType, fromUs, toUs };
+}
+
+/** Signals alone, or beside the records of the streams that are named, or of all with `records`. */
+async function withSignals(
+  context: ApiContext,
+  query: ExportParameters & { signal: string[] },
+  clientGone: AbortSignal,
+): Promise<SignalExport> {
+  if (!query.stream && !query.records) return signalExport(context, query, clientGone);
+  const { ranges } = await recordsOf(context, query);
+  return mixedExport(context, query, ranges, clientGone);
+}
+
+/** The streams, a format that can write them, and the range of each: the same for all. */
+async function recordsOf(context: ApiContext, query: ExportParameters) {
   const { summaries, format, several } = await choose(context, query);
   const times = query.times ?? 'corrected';
   const { fromUs, toUs } = await rangeOf(context, summaries, query, times);
   const ranges = summaries.map(({ gateway, stream }) => ({ gateway, stream, fromUs, toUs, times }));
-  const formatter: Formatter = format.create({ several });
-  const chunks = exportRecords({ index, log, ranges, formatter });
-  return { chunks, formatter, contentType: format.contentType, fromUs, toUs };
+  return { format, several, ranges };
 }
 
 /** The streams, and a format that can write them. */

@@ -95,7 +95,8 @@ export function queryRoutes(app: FastifyInstance, context: ApiContext): void {
 const stopText = ({ reason, atUs }: QueryStop): string =>
   Number.isFinite(atUs) ? `${reason} ${isoMicros(atUs)}` : reason;
 
-interface AskedColumn extends QueryColumn {
+/** A signal that is asked for, and when the gateways that have it count. */
+export interface AskedColumn extends QueryColumn {
   rangesOf: (gateway: string) => readonly TimeRange[];
 }
 

@@ -53,8 +53,12 @@ export const ExportQuery = Type.Object(
       Type.Array(Type.String({ minLength: 1, maxLength: 1024 }), {
         minItems: 1,
         maxItems: 256,
-        description: 'Values of these signals of one gateway instead of records: with parquet and mcap.',
+        description:
+          'Values of these signals instead of records, with parquet and mcap; with mcap beside them where streams are named, or records is true.',
       }),
+    ),
+    records: Type.Optional(
+      Type.Boolean({ description: 'With signals: the records of all streams as well, as mcap.' }),
     ),
     skip: Type.Optional(
       Type.Integer({

@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import type { BatchHeader, TextLines } from '@fleetlog/shared/batch';
 import { CandumpFormatter } from '@fleetlog/shared/can';
-import { NdjsonFormatter, withoutLineEnd } from '../export/ndjson.js';
+import { NdjsonFormatter } from '../export/ndjson.js';
+import { withoutLineEnd } from '../export/record-json.js';
 import type { Records } from '../export/records.js';
 
 export const tailFormats = ['ndjson', 'text'] as const;

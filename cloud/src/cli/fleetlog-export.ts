@@ -23,6 +23,7 @@ interface ExportOptions {
   format?: string;
   output?: string;
   times?: string;
+  records?: boolean;
   progress?: boolean;
   restart?: boolean;
 }
@@ -46,12 +47,13 @@ export function exportCommand(streams: CliStreams): Command {
       'fleetlog export --gateway truck-17 --stream gps0 --from 2026-11-05T10:00Z --to 2026-11-05T11:00Z --format lines',
       'fleetlog export --gateway truck-17 --stream can0 can1 --format blf --output drive.blf',
       'fleetlog export --gateway truck-17 --signal EngineSpeed latitude --format parquet --output day.parquet',
-      'fleetlog export --gateway truck-17 bus-4 --format mcap --from -10m --output drives.mcap',
+      'fleetlog export --gateway truck-17 bus-4 --records --signal EngineSpeed --format mcap --from -10m --output drives.mcap',
     ],
   )
     .requiredOption('--gateway <id...>', 'gateway, or several')
     .option('--stream <name...>', 'stream, or several (default: all that the format takes)')
     .option('--signal <name...>', 'values of these signals instead of records (parquet, mcap)')
+    .option('--records', 'with --signal: records of all streams as well, or of those of --stream (mcap)')
     .option('--from <time>', 'first event time, inclusive')
     .option('--to <time>', 'last event time, exclusive')
     .option(
@@ -79,7 +81,8 @@ export function exportCommand(streams: CliStreams): Command {
 
 async function runExport(context: CliContext, options: ExportOptions): Promise<void> {
   const { json, out, stderr } = context;
-  const { output, progress: isAsked, restart = false, ...query } = options;
+  const { output, progress: isAsked, restart = false, records = false, ...asked } = options;
+  const query: Query = { ...asked, ...(records && { records: 'true' }) };
   const part = output === undefined ? undefined : await PartFile.open(output, query, { restart });
   const target = part ?? out;
   const progress = new Progress(stderr, isAsked ?? stderr.isTTY);
@@ -109,7 +112,7 @@ async function runExport(context: CliContext, options: ExportOptions): Promise<v
   await target.finish(answer.finalHead());
   progress.end();
   const wholeBytes = heldBytes + progress.bytes;
-  if (wholeBytes === 0) stderr.write(`fleetlog: ${await emptyNote(context, query)}\n`);
+  if (wholeBytes === 0) stderr.write(`fleetlog: ${await emptyNote(context, options)}\n`);
   if (json) {
     const { seconds } = progress;
     await out.write(

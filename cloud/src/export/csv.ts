@@ -1,20 +1,9 @@
 import { scaled, type ChannelSpec, type Samples } from '@fleetlog/shared/batch';
-import {
-  CAN_EFF_FLAG,
-  CAN_EFF_MASK,
-  CAN_ERR_FLAG,
-  CAN_RTR_FLAG,
-  CAN_SFF_MASK,
-  FRAME_BRS,
-  FRAME_ESI,
-  FRAME_FD,
-  FRAME_RX,
-  FRAME_TX,
-  type CanFrames,
-} from '@fleetlog/shared/can';
+import type { CanFrames } from '@fleetlog/shared/can';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { csvText } from './csv-text.js';
 import type { Formatter } from './formatter.js';
+import { FrameFields } from './frame-fields.js';
 import { dataText, hex } from './frame-text.js';
 import { IsoWriter } from './iso-time.js';
 import type { StreamRef } from './merge-streams.js';
@@ -36,6 +25,7 @@ export class CsvFormatter implements Formatter {
   private head: string | undefined;
   private source: StreamRef | undefined;
   private origin = '';
+  private readonly frame = new FrameFields();
 
   constructor(private readonly told: boolean) {}
 
@@ -49,9 +39,15 @@ export class CsvFormatter implements Formatter {
     let text = this.headFor(records);
     for (let i = from; i < to; i++) {
       const time = this.times.text(baseTimeUs + timeOffsetUs[i]);
-      text += `${this.origin}${time},${records.kind === 'can' ? frameText(records.columns, i) : sampleText(records.columns, i)}\n`;
+      text += `${this.origin}${time},${this.fields(records, i)}\n`;
     }
     return Buffer.from(text);
+  }
+
+  private fields(records: Extract<Records, { kind: 'can' | 'samples' }>, index: number): string {
+    if (records.kind === 'samples') return sampleText(records.columns, index);
+    this.frame.read(records.columns, index);
+    return frameText(this.frame, records.columns, index);
   }
 
   private headFor(records: Records): string {
@@ -69,19 +65,11 @@ export class CsvFormatter implements Formatter {
   }
 }
 
-function frameText(frames: CanFrames, index: number): string {
-  const id = frames.id[index];
-  const flags = frames.flags[index];
-  const isLong = (id & (CAN_EFF_FLAG | CAN_ERR_FLAG)) !== 0;
-  const number = isLong ? hex(id & (CAN_ERR_FLAG | CAN_EFF_MASK), 8) : hex(id & CAN_SFF_MASK, 3);
-  const isFd = (flags & FRAME_FD) !== 0;
-  const type = id & CAN_ERR_FLAG ? 'error' : id & CAN_RTR_FLAG ? 'remote' : isFd ? 'fd' : 'data';
-  const direction = flags & FRAME_RX ? 'rx' : flags & FRAME_TX ? 'tx' : '';
-  const bytes = frames.dataStart[index + 1] - frames.dataStart[index];
+function frameText(frame: FrameFields, frames: CanFrames, index: number): string {
+  const { bus, id, isLong, type, brs, esi, direction = '', dlc } = frame;
   return (
-    `${csvText(frames.buses[frames.bus[index]])},${number},${isLong ? 1 : 0},${type},` +
-    `${isFd && flags & FRAME_BRS ? 1 : 0},${isFd && flags & FRAME_ESI ? 1 : 0},${direction},` +
-    `${isFd ? bytes : frames.dlc[index]},${dataText(frames, index)}`
+    `${csvText(bus)},${hex(id, isLong ? 8 : 3)},${isLong ? 1 : 0},${type},${brs ? 1 : 0},${esi ? 1 : 0},` +
+    `${direction},${dlc},${dataText(frames, index)}`
   );
 }
 

@@ -6,9 +6,9 @@ import type { Records } from './records.js';
 export interface Formatter {
   readonly kinds: readonly StreamKind[];
   /** The records `[from, to)` of a batch, behind what the format begins with; a view that holds until the next call. */
-  format(records: Records, from: number, to: number, source: StreamRef): Uint8Array | Promise<Uint8Array>;
+  format(records: Records, from: number, to: number, source: StreamRef): Uint8Array;
   /** What comes behind the last record; called once. */
-  end?(): Uint8Array | Promise<Uint8Array>;
+  end?(): Uint8Array;
   /**
    * After `end`: the bytes that a file should begin with, instead of those that it began with when nobody knew its
    * size and its last record. Whoever can't go back reads the file all the same.

@@ -9,7 +9,6 @@ interface Topic {
   /** Places in the row, with the names and units of their fields. */
   fields: { column: number; key: string; unit: string }[];
   channel: number | undefined;
-  sequence: number;
 }
 
 /**
@@ -18,24 +17,26 @@ interface Topic {
  * the first.
  */
 export class McapSignalFormatter implements SignalFormatter {
-  private readonly file = new McapFile();
   private readonly topics: Topic[];
 
-  constructor(columns: readonly SignalColumn[]) {
+  constructor(
+    columns: readonly SignalColumn[],
+    private readonly file = new McapFile(),
+  ) {
     const byTopic = new Map<string, Topic>();
     for (const [column, { signals }] of columns.entries()) {
       const [{ gateway, stream, name, unit }] = signals;
       const slash = name.lastIndexOf('/');
       const topic = `/${gateway}/${stream}${slash < 0 ? '' : `/${name.slice(0, slash)}`}`;
       let known = byTopic.get(topic);
-      known ??= { topic, gateway, stream, fields: [], channel: undefined, sequence: 0 };
+      known ??= { topic, gateway, stream, fields: [], channel: undefined };
       known.fields.push({ column, key: name.slice(slash + 1), unit });
       byTopic.set(topic, known);
     }
     this.topics = [...byTopic.values()];
   }
 
-  async row(timeUs: number, values: readonly (number | undefined)[]): Promise<Uint8Array> {
+  row(timeUs: number, values: readonly (number | undefined)[]): Uint8Array {
     for (const topic of this.topics) {
       let json = '';
       for (const { column, key } of topic.fields) {
@@ -43,19 +44,18 @@ export class McapSignalFormatter implements SignalFormatter {
         if (value !== undefined) json += `${json && ','}${JSON.stringify(key)}:${JSON.stringify(value)}`;
       }
       if (json === '') continue;
-      topic.channel ??= await this.open(topic);
-      await this.file.add(topic.channel, topic.sequence++, timeUs, `{${json}}`);
+      topic.channel ??= this.open(topic);
+      this.file.add(topic.channel, timeUs, `{${json}}`);
     }
     return this.file.take();
   }
 
-  async end(): Promise<Uint8Array> {
-    await this.file.end();
+  end(): Uint8Array {
+    this.file.end();
     return this.file.take();
   }
 
-  private async open({ topic, gateway, stream, fields }: Topic): Promise<number> {
-    await this.file.start();
+  private open({ topic, gateway, stream, fields }: Topic): number {
     const properties = fields.map(({ key, unit }) => [key, { type: 'number', description: unit }] as const);
     return this.file.addChannel({
       topic,

@@ -1,36 +1,18 @@
-import { streamKinds, type EventRecord, type Samples, type TextLines } from '@fleetlog/shared/batch';
-import {
-  CAN_EFF_FLAG,
-  CAN_EFF_MASK,
-  CAN_ERR_FLAG,
-  CAN_RTR_FLAG,
-  CAN_SFF_MASK,
-  FRAME_BRS,
-  FRAME_ESI,
-  FRAME_FD,
-  FRAME_RX,
-  FRAME_TX,
-  type CanFrames,
-} from '@fleetlog/shared/can';
+import { streamKinds, type TextLines } from '@fleetlog/shared/batch';
+import { CAN_EFF_MASK, type CanFrames } from '@fleetlog/shared/can';
 import type { Formatter } from './formatter.js';
+import { FrameFields } from './frame-fields.js';
 import { McapFile, type McapChannel } from './mcap-file.js';
 import type { StreamRef } from './merge-streams.js';
-import { numberText, withoutLineEnd } from './ndjson.js';
 import { Positions, type Position } from './positions.js';
+import { base64, eventJson, samplesJson, textOf, withoutLineEnd } from './record-json.js';
 import type { Records } from './records.js';
-
-/** One channel of the file. */
-interface OpenChannel {
-  id: number;
-  /** Next message's number. */
-  sequence: number;
-}
 
 /** A stream of lines, which may be of a GPS receiver. */
 interface Receiver {
   source: StreamRef;
   positions: Positions;
-  channel: OpenChannel | undefined;
+  channel: number | undefined;
 }
 
 /**
@@ -40,74 +22,79 @@ interface Receiver {
  */
 export class McapFormatter implements Formatter {
   readonly kinds = streamKinds;
-  private readonly file = new McapFile();
-  private readonly channels = new Map<string, OpenChannel>();
+  private readonly channels = new Map<string, number>();
   private readonly receivers = new Map<string, Receiver>();
+  private readonly frame = new FrameFields();
 
-  async format(records: Records, from: number, to: number, source: StreamRef): Promise<Uint8Array> {
-    await this.file.start();
-    const channel = await this.channelOf(records, source);
+  constructor(private readonly file = new McapFile()) {}
+
+  format(records: Records, from: number, to: number, source: StreamRef): Uint8Array {
+    const channel = this.channelOf(records, source);
     const { baseTimeUs, timeOffsetUs } = records.columns;
     for (let i = from; i < to; i++) {
-      const json = messageText(records, i);
-      await this.file.add(channel.id, channel.sequence++, baseTimeUs + timeOffsetUs[i], json);
+      this.file.add(channel, baseTimeUs + timeOffsetUs[i], this.messageText(records, i));
     }
-    if (records.kind === 'lines') await this.addFixes(source, records.columns, from, to);
+    if (records.kind === 'lines') this.addFixes(source, records.columns, from, to);
     return this.file.take();
   }
 
-  async end(): Promise<Uint8Array> {
-    for (const receiver of this.receivers.values())
-      await this.addPositions(receiver, receiver.positions.finish());
-    await this.file.end();
+  end(): Uint8Array {
+    this.finishFixes();
+    this.file.end();
     return this.file.take();
   }
 
-  private async addFixes(source: StreamRef, lines: TextLines, from: number, to: number): Promise<void> {
+  /** The positions that were still open, for whoever ends the file himself. */
+  finishFixes(): void {
+    for (const receiver of this.receivers.values()) this.addPositions(receiver, receiver.positions.finish());
+  }
+
+  private addFixes(source: StreamRef, lines: TextLines, from: number, to: number): void {
     const key = `${source.gateway} ${source.stream}`;
     let receiver = this.receivers.get(key);
     if (!receiver)
       this.receivers.set(key, (receiver = { source, positions: new Positions(), channel: undefined }));
-    await this.addPositions(receiver, receiver.positions.take(lines, from, to));
+    this.addPositions(receiver, receiver.positions.take(lines, from, to));
   }
 
   /** The channel is there as soon as there is a position. */
-  private async addPositions(
-    receiver: Receiver,
-    positions: readonly (Position | undefined)[],
-  ): Promise<void> {
+  private addPositions(receiver: Receiver, positions: readonly (Position | undefined)[]): void {
     const { gateway, stream } = receiver.source;
     for (const position of positions) {
       if (!position) continue;
-      receiver.channel ??= {
-        id: await this.file.addChannel({
-          topic: `/${gateway}/${stream}/fix`,
-          metadata: { gateway, stream },
-          schema: 'foxglove.LocationFix',
-          properties: { properties: fixProperties },
-        }),
-        sequence: 0,
-      };
-      const { channel } = receiver;
-      await this.file.add(channel.id, channel.sequence++, position.timeUs, fixText(position, stream));
+      receiver.channel ??= this.file.addChannel({
+        topic: `/${gateway}/${stream}/fix`,
+        metadata: { gateway, stream },
+        schema: 'foxglove.LocationFix',
+        properties: { properties: fixProperties },
+      });
+      this.file.add(receiver.channel, position.timeUs, fixText(position, stream));
     }
   }
 
-  private async channelOf(records: Records, { gateway, stream }: StreamRef): Promise<OpenChannel> {
+  private channelOf(records: Records, { gateway, stream }: StreamRef): number {
     const names = records.kind === 'samples' ? records.columns.channels.map(({ name }) => name).join() : '';
     const key = `${gateway} ${stream} ${records.kind} ${names}`;
-    let channel = this.channels.get(key);
-    if (!channel) {
-      const metadata = { gateway, stream, kind: records.kind };
-      const id = await this.file.addChannel({
-        topic: `/${gateway}/${stream}`,
-        metadata,
-        ...schemaOf(records),
-      });
-      channel = { id, sequence: 0 };
-      this.channels.set(key, channel);
+    const known = this.channels.get(key);
+    if (known !== undefined) return known;
+    const metadata = { gateway, stream, kind: records.kind };
+    const id = this.file.addChannel({ topic: `/${gateway}/${stream}`, metadata, ...schemaOf(records) });
+    this.channels.set(key, id);
+    return id;
+  }
+
+  private messageText(records: Records, index: number): string {
+    switch (records.kind) {
+      case 'can':
+        this.frame.read(records.columns, index);
+        return frameText(this.frame, records.columns, index);
+      case 'lines':
+        return lineText(records.columns, index);
+      case 'samples':
+        return samplesJson(records.columns, index);
+      case 'events':
+        return eventJson(records.columns.events[index]);
     }
-    return channel;
   }
 }
 
@@ -151,37 +138,16 @@ const frameProperties = {
   data: bytes,
 };
 
-function messageText(records: Records, index: number): string {
-  switch (records.kind) {
-    case 'can':
-      return frameText(records.columns, index);
-    case 'lines':
-      return lineText(records.columns, index);
-    case 'samples':
-      return sampleText(records.columns, index);
-    case 'events':
-      return eventText(records.columns.events[index]);
-  }
-}
-
-function frameText(frames: CanFrames, index: number): string {
-  const id = frames.id[index];
-  const flags = frames.flags[index];
-  const isLong = (id & (CAN_EFF_FLAG | CAN_ERR_FLAG)) !== 0;
-  const number = isLong ? id & CAN_EFF_MASK : id & CAN_SFF_MASK;
-  const isFd = (flags & FRAME_FD) !== 0;
-  const type = id & CAN_ERR_FLAG ? 'error' : id & CAN_RTR_FLAG ? 'remote' : isFd ? 'fd' : 'data';
+function frameText(frame: FrameFields, frames: CanFrames, index: number): string {
+  const { bus, type, isFd, direction } = frame;
   const start = frames.dataStart[index];
-  const data = Buffer.from(
-    frames.data.buffer,
-    frames.data.byteOffset + start,
-    frames.dataStart[index + 1] - start,
-  );
+  const bytes = frames.dataStart[index + 1] - start;
+  const data = Buffer.from(frames.data.buffer, frames.data.byteOffset + start, bytes).toString('base64');
   let text =
-    `{"bus":${JSON.stringify(frames.buses[frames.bus[index]])},"id":${number},"extended":${(id & CAN_EFF_FLAG) !== 0},` +
-    `"type":"${type}","dlc":${isFd ? data.length : frames.dlc[index]},"data":"${data.toString('base64')}"`;
-  if (isFd) text += `,"brs":${(flags & FRAME_BRS) !== 0},"esi":${(flags & FRAME_ESI) !== 0}`;
-  if (flags & (FRAME_RX | FRAME_TX)) text += `,"direction":"${flags & FRAME_RX ? 'rx' : 'tx'}"`;
+    `{"bus":${JSON.stringify(bus)},"id":${frame.id & CAN_EFF_MASK},"extended":${frame.isExtended},` +
+    `"type":"${type}","dlc":${frame.dlc},"data":"${data}"`;
+  if (isFd) text += `,"brs":${frame.brs},"esi":${frame.esi}`;
+  if (direction) text += `,"direction":"${direction}"`;
   return `${text}}`;
 }
 
@@ -213,25 +179,10 @@ function fixText(position: Position, stream: string): string {
   });
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
 function lineText(lines: TextLines, index: number): string {
   const whole = lines.line(index);
   const line = withoutLineEnd(whole);
-  try {
-    const end = Buffer.from(whole.subarray(line.length)).toString('latin1');
-    return JSON.stringify({ text: utf8.decode(line), end });
-  } catch {
-    return JSON.stringify({ base64: Buffer.from(whole).toString('base64') });
-  }
+  const text = textOf(line);
+  if (text === undefined) return JSON.stringify({ base64: base64(whole) });
+  return JSON.stringify({ text, end: Buffer.from(whole.subarray(line.length)).toString('latin1') });
 }
-
-function sampleText(samples: Samples, index: number): string {
-  const fields = samples.channels.map(
-    (channel, i) =>
-      `${JSON.stringify(channel.name)}:${numberText(channel, Number(samples.columns[i][index]))}`,
-  );
-  return `{${fields.join(',')}}`;
-}
-
-const eventText = ({ type, attributes }: EventRecord): string => JSON.stringify({ type, attributes });

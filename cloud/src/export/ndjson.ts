@@ -1,28 +1,11 @@
-import {
-  scaled,
-  streamKinds,
-  type ChannelSpec,
-  type EventRecord,
-  type Samples,
-  type TextLines,
-} from '@fleetlog/shared/batch';
-import {
-  CAN_EFF_FLAG,
-  CAN_EFF_MASK,
-  CAN_ERR_FLAG,
-  CAN_RTR_FLAG,
-  CAN_SFF_MASK,
-  FRAME_BRS,
-  FRAME_ESI,
-  FRAME_FD,
-  FRAME_RX,
-  FRAME_TX,
-  type CanFrames,
-} from '@fleetlog/shared/can';
+import { streamKinds, type TextLines } from '@fleetlog/shared/batch';
+import type { CanFrames } from '@fleetlog/shared/can';
 import type { Formatter } from './formatter.js';
+import { FrameFields } from './frame-fields.js';
 import { dataText, hex } from './frame-text.js';
 import { IsoWriter } from './iso-time.js';
 import type { StreamRef } from './merge-streams.js';
+import { base64, eventJson, samplesJson, textOf, withoutLineEnd } from './record-json.js';
 import type { Records } from './records.js';
 
 /**
@@ -43,6 +26,7 @@ export class NdjsonFormatter implements Formatter {
   private readonly times = new IsoWriter();
   private source: StreamRef | undefined;
   private head = '{"time":"';
+  private readonly frame = new FrameFields();
 
   /** With `told`, each object has `gateway` and `stream` first. */
   constructor(private readonly told: boolean) {}
@@ -58,78 +42,42 @@ export class NdjsonFormatter implements Formatter {
     let text = '';
     for (let i = from; i < to; i++) {
       const time = this.times.text(baseTimeUs + timeOffsetUs[i]);
-      text += `${this.head}${time}",${fieldsOf(records, i)}${mark}}\n`;
+      text += `${this.head}${time}",${this.fields(records, i)}${mark}}\n`;
     }
     return Buffer.from(text);
   }
-}
 
-/** The fields of a record behind its time, as JSON without braces. */
-function fieldsOf(records: Records, index: number): string {
-  switch (records.kind) {
-    case 'can':
-      return frameFields(records.columns, index);
-    case 'lines':
-      return lineFields(records.columns, index);
-    case 'samples':
-      return sampleFields(records.columns, index);
-    case 'events':
-      return eventFields(records.columns.events[index]);
+  /** The fields of a record behind its time, as JSON without braces. */
+  private fields(records: Records, index: number): string {
+    switch (records.kind) {
+      case 'can':
+        this.frame.read(records.columns, index);
+        return frameFields(this.frame, records.columns, index);
+      case 'lines':
+        return lineFields(records.columns, index);
+      case 'samples':
+        return `"values":${samplesJson(records.columns, index)}`;
+      case 'events':
+        return eventJson(records.columns.events[index]).slice(1, -1);
+    }
   }
 }
 
-function frameFields(frames: CanFrames, index: number): string {
-  const id = frames.id[index];
-  const flags = frames.flags[index];
-  const dlc = frames.dlc[index];
-  const isLong = (id & (CAN_EFF_FLAG | CAN_ERR_FLAG)) !== 0;
-  const number = isLong ? id & (CAN_ERR_FLAG | CAN_EFF_MASK) : id & CAN_SFF_MASK;
-  const hexId = hex(number, isLong ? 8 : 3);
-  let text = `"bus":${JSON.stringify(frames.buses[frames.bus[index]])},"id":"${hexId}","data":"`;
-  text += `${dataText(frames, index)}"`;
-  if (id & CAN_ERR_FLAG) text += ',"error":true';
-  if (id & CAN_RTR_FLAG) text += `,"remote":true,"dlc":${dlc}`;
-  else if (flags & FRAME_FD) text += ',"fd":true';
+function frameFields(frame: FrameFields, frames: CanFrames, index: number): string {
+  const { bus, id, isLong, type, isFd, dlc, direction } = frame;
+  let text = `"bus":${JSON.stringify(bus)},"id":"${hex(id, isLong ? 8 : 3)}","data":"${dataText(frames, index)}"`;
+  if (type === 'error') text += ',"error":true';
+  if (type === 'remote') text += `,"remote":true,"dlc":${dlc}`;
+  else if (isFd) text += ',"fd":true';
   else if (dlc > 8) text += `,"dlc":${dlc}`;
-  if (flags & FRAME_FD && flags & FRAME_BRS) text += ',"brs":true';
-  if (flags & FRAME_FD && flags & FRAME_ESI) text += ',"esi":true';
-  if (flags & (FRAME_RX | FRAME_TX)) text += `,"direction":"${flags & FRAME_RX ? 'rx' : 'tx'}"`;
+  if (frame.brs) text += ',"brs":true';
+  if (frame.esi) text += ',"esi":true';
+  if (direction) text += `,"direction":"${direction}"`;
   return text;
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
 function lineFields(lines: TextLines, index: number): string {
   const bytes = withoutLineEnd(lines.line(index));
-  try {
-    return `"text":${JSON.stringify(utf8.decode(bytes))}`;
-  } catch {
-    return `"base64":"${Buffer.from(bytes).toString('base64')}"`;
-  }
+  const text = textOf(bytes);
+  return text === undefined ? `"base64":"${base64(bytes)}"` : `"text":${JSON.stringify(text)}`;
 }
-
-export function withoutLineEnd(line: Uint8Array): Uint8Array {
-  let end = line.length;
-  if (line[end - 1] === 0x0a) end--;
-  if (line[end - 1] === 0x0d) end--;
-  return line.subarray(0, end);
-}
-
-function sampleFields(samples: Samples, index: number): string {
-  const values = samples.channels.map((channel, i) => {
-    const value = samples.columns[i][index];
-    const text =
-      typeof value === 'bigint' && !isScaled(channel) ? String(value) : numberText(channel, Number(value));
-    return `${JSON.stringify(channel.name)}:${text}`;
-  });
-  return `"values":{${values.join(',')}}`;
-}
-
-const isScaled = ({ scale, offset }: ChannelSpec): boolean => scale !== undefined || offset !== undefined;
-
-/** Scaled ones without the dust of binary fractions: 33.8, not 33.800000000000004. */
-export const numberText = (channel: ChannelSpec, value: number): string =>
-  JSON.stringify(isScaled(channel) ? Number(scaled(channel, value).toPrecision(12)) : value);
-
-const eventFields = ({ type, attributes }: EventRecord): string =>
-  `"type":${JSON.stringify(type)},"attributes":${JSON.stringify(attributes)}`;

@@ -1,5 +1,6 @@
 import { zstdCompressSync } from 'node:zlib';
 import { ByteWriter, ParquetWriter, type ColumnSource, type SchemaElement } from 'hyparquet-writer';
+import { ParquetFooter } from './parquet-footer.js';
 
 /** A column without its values. */
 export interface ParquetColumn {
@@ -22,6 +23,9 @@ export const timeColumn: ParquetColumn = {
   statistics: true,
 };
 
+const createdBy = 'fleetlog';
+const magic = new TextEncoder().encode('PAR1');
+
 /**
  * A Parquet file in pieces: row groups are out as soon as they are written; what stays in memory is their place, some
  * hundred bytes a column and group, which the format wants at the end. zstd.
@@ -29,18 +33,21 @@ export const timeColumn: ParquetColumn = {
 export class ParquetFile {
   private readonly bytes = new ByteWriter(1024 * 1024);
   private readonly writer: ParquetWriter;
+  private readonly footer: ParquetFooter;
 
   constructor(private readonly columns: readonly ParquetColumn[]) {
     const elements = columns.map(({ element, nullable }): SchemaElement => ({
       ...element,
       repetition_type: nullable ? 'OPTIONAL' : 'REQUIRED',
     }));
+    const schema: SchemaElement[] = [{ name: 'root', num_children: columns.length }, ...elements];
+    this.footer = new ParquetFooter(schema, createdBy);
     this.writer = new ParquetWriter({
       writer: this.bytes,
-      schema: [{ name: 'root', num_children: columns.length }, ...elements],
+      schema,
       codec: 'ZSTD',
       compressors: { ZSTD: (input) => zstdCompressSync(input) },
-      createdBy: 'fleetlog',
+      createdBy,
     });
   }
 
@@ -57,10 +64,13 @@ export class ParquetFile {
       })),
       rowGroupSize: rows,
     });
+    for (const group of this.writer.row_groups.splice(0)) this.footer.add(group);
+    this.writer.pendingIndexes.length = 0; // there are none, but of each column it keeps where they would be
   }
 
   end(): void {
-    void this.writer.finish();
+    this.footer.write(this.bytes);
+    this.bytes.appendBytes(magic);
   }
 
   /** What was written since the last call; it belongs to the caller. */

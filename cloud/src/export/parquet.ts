@@ -1,17 +1,7 @@
-import {
-  CAN_EFF_FLAG,
-  CAN_EFF_MASK,
-  CAN_ERR_FLAG,
-  CAN_RTR_FLAG,
-  CAN_SFF_MASK,
-  FRAME_BRS,
-  FRAME_ESI,
-  FRAME_FD,
-  FRAME_RX,
-  FRAME_TX,
-  type CanFrames,
-} from '@fleetlog/shared/can';
+import type { CanFrames } from '@fleetlog/shared/can';
 import type { Formatter } from './formatter.js';
+import { FrameFields } from './frame-fields.js';
+import { GrowingBytes } from './growing-bytes.js';
 import type { StreamRef } from './merge-streams.js';
 import { ParquetFile, timeColumn, type ParquetColumn } from './parquet-file.js';
 import type { Records } from './records.js';
@@ -46,6 +36,7 @@ const columns: readonly ParquetColumn[] = [
 export class ParquetFormatter implements Formatter {
   readonly kinds = ['can'] as const;
   private readonly file = new ParquetFile(columns);
+  private readonly frame = new FrameFields();
   private rows = 0;
   private readonly gateway: string[] = [];
   private readonly stream: string[] = [];
@@ -58,16 +49,14 @@ export class ParquetFormatter implements Formatter {
   private readonly esi: boolean[] = [];
   private readonly direction: (string | null)[] = [];
   private readonly dlc = new Int32Array(rowsPerGroup);
-  private readonly data: Uint8Array[] = [];
+  /** Of all rows, one behind the other; the frames are used again for others before this group is written. */
+  private readonly bytes = new GrowingBytes(8 * rowsPerGroup);
+  private readonly dataEnd = new Uint32Array(rowsPerGroup);
 
   format({ kind, columns: frames }: Records, from: number, to: number, source: StreamRef): Uint8Array {
     if (kind !== 'can') return new Uint8Array(0);
-    // The frames are used again for others before this group is written.
-    const start = frames.dataStart[from];
-    const bytes = frames.data.slice(start, frames.dataStart[to]);
     for (let i = from; i < to; i++) {
       this.add(frames, i, source);
-      this.data.push(bytes.subarray(frames.dataStart[i] - start, frames.dataStart[i + 1] - start));
       if (this.rows === rowsPerGroup) this.flush();
     }
     return this.file.take();
@@ -81,25 +70,25 @@ export class ParquetFormatter implements Formatter {
 
   private add(frames: CanFrames, index: number, { gateway, stream }: StreamRef): void {
     const row = this.rows++;
-    const id = frames.id[index];
-    const flags = frames.flags[index];
-    const isLong = (id & (CAN_EFF_FLAG | CAN_ERR_FLAG)) !== 0;
-    const isFd = (flags & FRAME_FD) !== 0;
+    const { frame } = this;
+    frame.read(frames, index);
     this.gateway.push(gateway);
     this.stream.push(stream);
     this.time[row] = BigInt(frames.timeUs(index));
-    this.bus.push(frames.buses[frames.bus[index]]);
-    this.id[row] = isLong ? id & (CAN_ERR_FLAG | CAN_EFF_MASK) : id & CAN_SFF_MASK;
-    this.extended.push(isLong);
-    this.type.push(id & CAN_ERR_FLAG ? 'error' : id & CAN_RTR_FLAG ? 'remote' : isFd ? 'fd' : 'data');
-    this.brs.push(isFd && (flags & FRAME_BRS) !== 0);
-    this.esi.push(isFd && (flags & FRAME_ESI) !== 0);
-    this.direction.push(flags & FRAME_RX ? 'rx' : flags & FRAME_TX ? 'tx' : null);
-    this.dlc[row] = isFd ? frames.dataStart[index + 1] - frames.dataStart[index] : frames.dlc[index];
+    this.bus.push(frame.bus);
+    this.id[row] = frame.id;
+    this.extended.push(frame.isLong);
+    this.type.push(frame.type);
+    this.brs.push(frame.brs);
+    this.esi.push(frame.esi);
+    this.direction.push(frame.direction ?? null);
+    this.dlc[row] = frame.dlc;
+    this.bytes.bytes(frames.data.subarray(frames.dataStart[index], frames.dataStart[index + 1]));
+    this.dataEnd[row] = this.bytes.length;
   }
 
   private flush(): void {
-    const { rows, gateway, stream, time, bus, id, extended, type, brs, esi, direction, dlc, data } = this;
+    const { rows, gateway, stream, time, bus, id, extended, type, brs, esi, direction, dlc } = this;
     this.file.addGroup([
       gateway,
       stream,
@@ -112,9 +101,17 @@ export class ParquetFormatter implements Formatter {
       esi,
       direction,
       dlc.subarray(0, rows),
-      data,
+      this.data(),
     ]);
-    for (const column of [gateway, stream, bus, extended, type, brs, esi, direction, data]) column.length = 0;
+    for (const column of [gateway, stream, bus, extended, type, brs, esi, direction]) column.length = 0;
     this.rows = 0;
+    this.bytes.clear();
+  }
+
+  private data(): Uint8Array[] {
+    const { written } = this.bytes;
+    return Array.from({ length: this.rows }, (_, row) =>
+      written.subarray(row === 0 ? 0 : this.dataEnd[row - 1], this.dataEnd[row]),
+    );
   }
 }

@@ -16,8 +16,8 @@ export interface SignalColumn {
 /** Writes the values of signals in one format. One object per export. */
 export interface SignalFormatter {
   /** Values by column, undefined where the column has none at this time. Returns what is complete. */
-  row(timeUs: number, values: readonly (number | undefined)[]): Uint8Array | Promise<Uint8Array>;
-  end(): Uint8Array | Promise<Uint8Array>;
+  row(timeUs: number, values: readonly (number | undefined)[]): Uint8Array;
+  end(): Uint8Array;
 }
 
 interface SignalFormat {
@@ -43,27 +43,46 @@ export interface SignalExportOptions extends QueryParts {
   formatter: SignalFormatter;
 }
 
+/** Rows of signals, and the streams that they come from, which want to be closed. */
+export class SignalRows implements AsyncDisposable {
+  private readonly sources;
+  private readonly merge: RowMerge;
+
+  constructor(parts: QueryParts, streams: readonly PlannedStream[], columns: number) {
+    this.sources = streams.map((planned) => ({
+      source: streamSeries(parts, planned),
+      columns: planned.columns,
+    }));
+    this.merge = new RowMerge(this.sources, columns);
+  }
+
+  /** Of the row that `next` went to. */
+  get values(): readonly (number | undefined)[] {
+    return this.merge.row;
+  }
+
+  /** Time of the next row; Infinity behind the last. */
+  next(): number | Promise<number> {
+    return this.merge.next();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { source } of this.sources) await source.return(undefined);
+  }
+}
+
 /** Every value of the signals, by time, in constant memory. Yields chunks that belong to the caller. */
 export async function* exportSignals(options: SignalExportOptions): AsyncGenerator<Uint8Array> {
   const { streams, columns, formatter } = options;
-  const sources = streams.map((planned) => ({
-    source: streamSeries(options, planned),
-    columns: planned.columns,
-  }));
+  await using rows = new SignalRows(options, streams, columns);
   const out = new ChunkBuffer();
-  try {
-    const rows = new RowMerge(sources, columns);
-    for (;;) {
-      const next = rows.next();
-      const timeUs = typeof next === 'number' ? next : await next;
-      if (timeUs === Infinity) break;
-      const piece = formatter.row(timeUs, rows.row);
-      const bytes = piece instanceof Uint8Array ? piece : await piece;
-      if (bytes.length > 0) yield* out.add(bytes);
-    }
-    yield* out.add(await formatter.end());
-    yield* out.take();
-  } finally {
-    for (const { source } of sources) await source.return(undefined);
+  for (;;) {
+    const next = rows.next();
+    const timeUs = typeof next === 'number' ? next : await next;
+    if (timeUs === Infinity) break;
+    const bytes = formatter.row(timeUs, rows.values);
+    if (bytes.length > 0) yield* out.add(bytes);
   }
+  yield* out.add(formatter.end());
+  yield* out.take();
 }
