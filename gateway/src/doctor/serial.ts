@@ -86,17 +86,16 @@ function describeUsed(
   findings: Findings,
 ): void {
   const says = `${nameOf(port)} is in use by ${port.users.map(describeUser).join(', ')}`;
-  const other = port.users.find(({ pid }) => pid !== gatewayPid);
-  if (!wanted || !other) {
+  if (!wanted || port.users.some(({ pid }) => pid === gatewayPid)) {
     findings.fine(`${says}, and left alone.`);
     return;
   }
-  const isGpsd = /^gpsd\b/.test(other.command);
+  const gpsd = port.users.find(({ command }) => /^gpsd\b/.test(command));
   findings.wrong(
     `${says}; the stream "${wanted.stream}" can't read it.`,
-    isGpsd
-      ? `${wanted.stream}: { source: gpsd }   # it passes on what it hears; or ${stopCommand(other)}`
-      : stopCommand(other),
+    gpsd
+      ? `${wanted.stream}: { source: gpsd }   # it passes on what it hears; or ${stopCommand(gpsd)}`
+      : stopCommand(port.users[0]),
   );
 }
 

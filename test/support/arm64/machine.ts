@@ -23,10 +23,18 @@ const modules = [
   'net/can/can-raw.ko',
   'drivers/net/can/dev/can-dev.ko',
   'drivers/net/can/vcan.ko',
+  'drivers/net/can/sja1000/sja1000.ko',
+  'drivers/net/can/sja1000/kvaser_pci.ko',
 ];
-const programs = ['usr/bin/candump', 'usr/bin/cangen', 'usr/bin/cansend'];
+/** Busybox has an `ip` of its own, which knows no CAN: Debian's is called by its path. */
+const programs = {
+  'usr/bin/candump': 'usr/bin/candump',
+  'usr/bin/cangen': 'usr/bin/cangen',
+  'usr/bin/cansend': 'usr/bin/cansend',
+  'bin/ip': 'usr/bin/ip',
+};
 
-/** What the machine does before the script of the test: devices, disk, network, a CAN interface. */
+/** What the machine does before the script of the test: devices, disk, network, CAN interfaces. */
 const start = `#!/bin/busybox sh
 /bin/busybox mkdir -p /bin /proc /sys /dev /disk /tmp
 /bin/busybox --install -s /bin
@@ -52,7 +60,7 @@ export const hostAddress = '10.0.2.2';
 
 /**
  * A whole arm64 machine under emulation: Debian's kernel, a disk (ext4) whose content is `disk`, a network card, a
- * virtual CAN interface `vcan0`. It runs `disk/script.sh`, whose console is what `says` reads and `tell` writes to.
+ * virtual CAN interface `vcan0`, and `can0` and `can1`, two emulated CAN controllers on one bus, which are down. It runs `disk/script.sh`, whose console is what `says` reads and `tell` writes to.
  */
 export class Arm64Machine {
   private output = '';
@@ -73,7 +81,7 @@ export class Arm64Machine {
     for (const part of ['lib/aarch64-linux-gnu', 'usr/lib/aarch64-linux-gnu'])
       await cp(join(root, part), join(initial, part), { recursive: true, verbatimSymlinks: true });
     await copyFile(join(root, 'bin/busybox'), join(initial, 'bin/busybox'));
-    for (const path of programs) await copyFile(join(root, path), join(initial, path));
+    for (const [from, to] of Object.entries(programs)) await copyFile(join(root, from), join(initial, to));
     const [release] = await readdir(join(root, 'lib/modules'));
     for (const path of modules)
       await copyFile(
@@ -96,6 +104,14 @@ export class Arm64Machine {
       ['-kernel', this.kernel, '-initrd', join(this.folder, 'initial.cpio')],
       ['-append', 'console=ttyAMA0 quiet panic=-1'],
       ['-drive', `file=${join(this.folder, 'disk.img')},format=raw,if=virtio,cache=writeback`],
+      // Two PCI cards with a CAN controller each (SJA1000), wired to each other.
+      ['-object', 'can-bus,id=bus'],
+      [
+        '-device',
+        'kvaser_pci,canbus=bus,bus=pcie.0,addr=0x8',
+        '-device',
+        'kvaser_pci,canbus=bus,bus=pcie.0,addr=0x9',
+      ],
       ['-netdev', 'user,id=net0', '-device', 'virtio-net-pci,netdev=net0,romfile='],
     ].flat();
     const child = spawn('qemu-system-aarch64', parameters, { stdio: ['pipe', 'pipe', 'pipe'] });
