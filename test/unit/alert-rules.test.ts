@@ -67,6 +67,12 @@ describe('rules of alerts', () => {
       ['{ name: A B, signal: S, above: 10 }', /rules\.0\.name/],
       ['{ name: a, signal: S, over: 10 }', /unknown key "rules\.0\.over"/],
       ['{ name: a, signal: S, missing: 5 }', /duration such as/],
+      ['{ name: a, above: 5 }', /needs a "signal"/],
+      ['{ name: a, signal: S, inside: { center: [48, 11], radius: 5 } }', /leave out "signal"/],
+      ['{ name: a, inside: { center: [48, 11] } }', /needs a center and a radius, or a polygon/],
+      ['{ name: a, inside: { center: [98, 11], radius: 5 } }', /rules\.0\.inside\.center\.0/],
+      ['{ name: a, inside: { polygon: [[1, 2], [3, 4]] } }', /rules\.0\.inside\.polygon/],
+      ['{ name: a, outside: { center: [48, 11], radius: 5 }, clear: -1 }', /metres beyond the fence/],
     ] as const) {
       writeFileSync(path, `rules:\n  - ${rule}\n`);
       assert.throws(

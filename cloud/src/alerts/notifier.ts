@@ -1,7 +1,7 @@
-import { connectAsync, type MqttClient } from 'mqtt';
-import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
-import { fillLengthCache } from '@fleetlog/shared/mqtt';
+import type { MqttClient } from 'mqtt';
+import { systemCode } from '@fleetlog/shared/errors';
 import type { Clock } from '@fleetlog/shared/util';
+import { connectBroker } from '../client/broker.js';
 import type { Alert } from './watcher.js';
 
 export interface NotifierOptions {
@@ -28,25 +28,7 @@ export class Notifier implements AsyncDisposable {
   /** Errors: FLEETLOG_UNREACHABLE, FLEETLOG_CONFIG. */
   static async open(options: NotifierOptions): Promise<Notifier> {
     if (options.mqtt === undefined) return new Notifier(options, undefined, '');
-    if (!URL.canParse(options.mqtt)) {
-      throw new FleetlogError(
-        'FLEETLOG_CONFIG',
-        `"${options.mqtt}" isn't the URL of a broker; write mqtt://HOST:PORT/PREFIX.`,
-      );
-    }
-    const url = new URL(options.mqtt);
-    const prefix = decodeURIComponent(url.pathname.slice(1)) || 'fleetlog/alerts';
-    url.pathname = '';
-    fillLengthCache();
-    const client = await connectAsync(url.href, { connectTimeout: 10_000 }, false).catch((cause: unknown) => {
-      const why = systemCode(cause) ?? String(cause);
-      throw new FleetlogError(
-        'FLEETLOG_UNREACHABLE',
-        `No broker answers at ${url.host} (${why}); start it, or change notify.mqtt.`,
-        { cause },
-      );
-    });
-    client.on('error', () => undefined); // it connects again; the publish waits
+    const { client, prefix } = await connectBroker(options.mqtt, 'fleetlog/alerts');
     return new Notifier(options, client, prefix);
   }
 

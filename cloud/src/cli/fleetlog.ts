@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
 import { alertsCommand } from './fleetlog-alerts.js';
+import { anomaliesCommand } from './fleetlog-anomalies.js';
+import { liveCommand } from './fleetlog-live.js';
 import { assignCommand } from './fleetlog-assign.js';
 import { consumeCommand } from './fleetlog-consume.js';
 import { createRoot, type CliStreams } from './fleetlog-context.js';
@@ -33,7 +35,9 @@ export function createFleetlog(streams: CliStreams): Command {
     groupsCommand(streams),
     verifyCommand(streams),
     replayCommand(streams),
+    liveCommand(streams),
     alertsCommand(streams),
+    anomaliesCommand(streams),
     databasesCommand(streams),
     assignCommand(streams),
     vehiclesCommand(streams),
