@@ -8,6 +8,7 @@ import type { BrokerClientOptions } from './broker/broker-client.js';
 import { BrokerSchema, checkBroker, TlsSchema } from './broker/config.js';
 import type { TlsListener } from './broker/tls-listener.js';
 import type { Users } from './broker/users.js';
+import { checkRetention, RetentionSchema, type RetentionConfig } from './retention/rules.js';
 import { isLoopback, parseAddress, type ListenAddress } from './listen.js';
 import { checkLog, LogSchema, type LogConfig } from './log/config.js';
 
@@ -78,6 +79,16 @@ const CloudSchema = Type.Object(
       },
       { ...closed, default: {} },
     ),
+    retention: RetentionSchema,
+    disk: Type.Object(
+      {
+        minFree: Bytes(
+          'Free disk below which nothing more is acknowledged; gateways keep their data',
+          '256MiB',
+        ),
+      },
+      { ...closed, default: {} },
+    ),
     rollups: Type.Object(
       {
         budget: Bytes('Disk for sums of signals by second, minute and hour; 0B keeps none', '256MiB'),
@@ -114,6 +125,8 @@ export interface CloudConfig {
   log: LogConfig;
   ingest: { bytesMax: number; messagesMax: number };
   rollups: { bytesMax: number; signals: string[] };
+  retention: RetentionConfig;
+  disk: { minFreeBytes: number };
 }
 
 export interface CloudFlags {
@@ -239,5 +252,20 @@ function checkCloudConfig(value: unknown, source: string, base: string): CloudCo
     log: checkLog(log, absolute, fail),
     ingest: { bytesMax: byteCount(ingest.queueSize), messagesMax: ingest.queueMessages },
     rollups: { bytesMax: byteCount(raw.rollups.budget), signals: raw.rollups.signals },
+    retention: checkedRetention(raw, fail),
+    disk: { minFreeBytes: byteCount(raw.disk.minFree) },
   };
+}
+
+function checkedRetention(
+  { retention, log }: Static<typeof CloudSchema>,
+  fail: (complaint: string) => never,
+): RetentionConfig {
+  const checked = checkRetention(retention, fail);
+  if (log.kind === 'kafka' && checked.rules.length > 0) {
+    fail(
+      '"retention.rules" are for a log in the data folder; in Kafka the topic has "retention.ms" and "retention.bytes".',
+    );
+  }
+  return checked;
 }

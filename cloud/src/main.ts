@@ -15,6 +15,8 @@ import type { ListenAddress } from './listen.js';
 import { openConfiguredLog } from './log/open-log.js';
 import { RollupKeeper } from './rollups/keeper.js';
 import { RollupStore } from './rollups/store.js';
+import { Retention } from './retention/retention.js';
+import { DiskGuard } from './storage/disk-guard.js';
 import { Catalogue } from './signals/catalogue/index.js';
 import { RecordedSignals } from './signals/recorded-signals.js';
 
@@ -61,7 +63,10 @@ export async function runCloud(config: CloudConfig, options: CloudOptions): Prom
   const recorded = new RecordedSignals(index, log);
   await using _keeper =
     rollups && new RollupKeeper({ index, log, catalogue, recorded, rollups, clock, logger, listed });
-  await using ingest = await Ingest.open({ log, logger, clock, queue: config.ingest });
+  await using disk = await DiskGuard.open({ folder: config.data, ...config.disk, clock, logger });
+  await using retention = await Retention.open({ ...config.retention, log, index, clock, logger });
+  retention.start();
+  await using ingest = await Ingest.open({ log, logger, clock, queue: config.ingest, room: disk });
   await using broker = config.mqtt.broker
     ? await BrokerClient.start(config.mqtt.broker, ingest, logger)
     : await Broker.start(config.mqtt, ingest, logger);
@@ -76,6 +81,8 @@ export async function runCloud(config: CloudConfig, options: CloudOptions): Prom
     imports,
     catalogue,
     rollups,
+    retention,
+    disk,
     logger,
     clock,
     version: productVersion,

@@ -12,6 +12,7 @@ import type { Log } from '#cloud/log/log.js';
 import { openLog } from '#cloud/log/rocksdb-log.js';
 import { candumpText } from '#sim/vehicle/can-bus.js';
 import { Catalogue } from '#cloud/signals/catalogue/index.js';
+import { keeping } from '../support/keeping.js';
 import { FakeFleet } from '../support/fake-fleet.js';
 import { append, canBatch, candumpBatches } from '../support/recorded.js';
 import { tempFolder } from '../support/temp-folder.js';
@@ -144,8 +145,12 @@ async function exported(
 async function overHttp(index: Index, log: Log, frames: number, on: string): Promise<BenchRow> {
   await using folder = await tempFolder('catalogue');
   await using groups = await Groups.open({ log, logger: silentLogger, clock: systemClock });
+  await using kept = await keeping(log, index);
+  const { retention, disk } = kept;
   const api = await startApi({
     groups,
+    retention,
+    disk,
     catalogue: await Catalogue.open(folder.path),
     host: '127.0.0.1',
     port: 0,

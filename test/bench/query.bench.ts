@@ -12,6 +12,7 @@ import type { Log } from '#cloud/log/log.js';
 import { openLog } from '#cloud/log/rocksdb-log.js';
 import { RollupStore } from '#cloud/rollups/store.js';
 import { Catalogue } from '#cloud/signals/catalogue/index.js';
+import { keeping } from '../support/keeping.js';
 import { headerFor } from '../support/batches.js';
 import { FakeFleet } from '../support/fake-fleet.js';
 import { fordSeconds } from '../support/ford-seconds.js';
@@ -49,8 +50,12 @@ export async function benchQuery(): Promise<BenchRow[]> {
     bytesMax: 2 ** 28,
   });
   await using groups = await Groups.open({ log, ...parts });
+  await using kept = await keeping(log, index);
+  const { retention, disk } = kept;
   const api = await startApi({
     ...parts,
+    retention,
+    disk,
     host: '127.0.0.1',
     port: 0,
     log,

@@ -11,6 +11,7 @@ import { heldKey, heldNote } from '#cloud/ingest/held.js';
 import { verify, type VerifyEvent } from '#cloud/integrity/verify.js';
 import type { Log } from '#cloud/log/log.js';
 import { openLog } from '#cloud/log/rocksdb-log.js';
+import { keeping } from '../support/keeping.js';
 import { all } from '../support/collect.js';
 import { FakeFleet } from '../support/fake-fleet.js';
 import { lineBatch } from '../support/recorded.js';
@@ -54,7 +55,8 @@ async function checked(folder: string, log: Log): Promise<VerifyEvent[]> {
   await using index = await openIndex({ log, path: join(folder, 'index'), ...parts });
   const fleet = new FakeFleet();
   fleet.sequences = [{ gateway, epoch, stream: 'gps0', held: new RangeSet([[0, batches - 1]]) }];
-  return await all(verify({ log, index, fleet }, AbortSignal.timeout(60_000)));
+  await using kept = await keeping(log, index);
+  return await all(verify({ log, index, fleet, ...kept }, AbortSignal.timeout(60_000)));
 }
 
 const problemsOf = (events: VerifyEvent[]): Problem[] => events.filter((one) => one.event === 'problem');
@@ -114,8 +116,9 @@ describe(`a log with damaged files, seed ${seed}`, () => {
         };
       },
     });
+    await using kept = await keeping(log, index);
     const problems = problemsOf(
-      await all(verify({ log, index: another, fleet }, AbortSignal.timeout(60_000))),
+      await all(verify({ log, index: another, fleet, ...kept }, AbortSignal.timeout(60_000))),
     );
     assert.deepEqual(
       problems.map(({ kind, stream }) => [kind, stream]),

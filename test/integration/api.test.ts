@@ -8,6 +8,7 @@ import { RangeSet, systemClock } from '@fleetlog/shared/util';
 import type { Gaps, Gateways, Status, Streams } from '#cloud/api/schemas.js';
 import { startApi } from '#cloud/api/server.js';
 import type { LogEntry } from '#cloud/log/log.js';
+import { keeping } from '../support/keeping.js';
 import { MemoryLog } from '../support/memory-log.js';
 import { append, canBatch, eventBatch, gapBatch, lineBatch } from '../support/recorded.js';
 import { serveCloud, type ServingCloud } from '../support/serving-cloud.js';
@@ -140,7 +141,7 @@ describe('HTTP API', () => {
       gaps.map((gap) => [gap.first, gap.last, gap.state, gap.cause]),
       [[3, 4, 'explained', 'buffer-full']],
     );
-    assert.deepEqual(batches, { explained: 2, pending: 0, missing: 0 });
+    assert.deepEqual(batches, { explained: 2, pending: 0, trimmed: 0, missing: 0 });
     assert.deepEqual([heldBatches, streams], [4, 1]);
   });
 
@@ -378,11 +379,14 @@ describe('HTTP API', () => {
       '/v1/groups/{group}/members/{member}/commit',
       '/v1/groups/{group}/reset',
       '/v1/health',
+      '/v1/holds',
+      '/v1/holds/{id}',
       '/v1/import',
       '/v1/latest',
       '/v1/query',
       '/v1/signals',
       '/v1/status',
+      '/v1/storage',
       '/v1/streams',
       '/v1/tail',
       '/v1/vehicles',
@@ -393,8 +397,11 @@ describe('HTTP API', () => {
   it('names the port that is taken, and what to do', async () => {
     await using cloud = await serveCloud();
     const { log, index, fleet, groups, catalogue, api } = cloud;
+    await using kept = await keeping(log, index);
     await assert.rejects(
       startApi({
+        retention: kept.retention,
+        disk: kept.disk,
         log,
         index,
         fleet,

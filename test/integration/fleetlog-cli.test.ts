@@ -81,7 +81,7 @@ describe('fleetlog', () => {
     assert.equal(missing.stderr, '');
     assert.match(missing.stdout.toString(), /^truck-17 +can0 +\w+ +7-8 +missing$/m);
     const json = JSON.parse((await run(cloud, 'gaps', '--json')).stdout.toString()) as { batches: object };
-    assert.deepEqual(json.batches, { explained: 2, pending: 0, missing: 2 });
+    assert.deepEqual(json.batches, { explained: 2, pending: 0, trimmed: 0, missing: 2 });
   });
 
   it('exports byte for byte to stdout and to a file', async () => {

@@ -1,14 +1,26 @@
-import { Signal } from '@fleetlog/shared/util';
-import type { Log, LogAppend, LogEntry, LogNote, PartitionEnds } from '#cloud/log/log.js';
+import { RangeSet, Signal } from '@fleetlog/shared/util';
+import type {
+  Log,
+  LogAppend,
+  LogEntry,
+  LogNote,
+  LogRemoval,
+  OffsetRange,
+  PartitionEnds,
+} from '#cloud/log/log.js';
 
 interface Partition {
   first: number;
-  entries: LogEntry[];
+  next: number;
+  lastReceiveTimeUs: number;
+  /** By offset; those that are kept. */
+  entries: Map<number, LogEntry>;
+  gone: RangeSet;
   grown: Signal;
 }
 
 /** A whole log in memory, for tests of what reads one. */
-export class MemoryLog implements Log {
+export class MemoryLog implements Log, LogRemoval {
   readonly isDense = true;
   readonly grew = new Signal();
   private readonly partitions: Partition[];
@@ -17,7 +29,10 @@ export class MemoryLog implements Log {
   constructor(readonly partitionCount = 2) {
     this.partitions = Array.from({ length: partitionCount }, () => ({
       first: 0,
-      entries: [],
+      next: 0,
+      lastReceiveTimeUs: 0,
+      entries: new Map(),
+      gone: new RangeSet(),
       grown: new Signal(),
     }));
   }
@@ -30,11 +45,16 @@ export class MemoryLog implements Log {
 
   async append(entries: readonly LogAppend[], notes: readonly LogNote[] = []): Promise<number[]> {
     const offsets = entries.map(({ partition, receiveTimeUs, bytes }) => {
-      const { first, entries: held } = this.partitions[partition];
-      const offset = first + held.length;
-      const lastTimeUs = held.at(-1)?.receiveTimeUs ?? 0;
-      const notBackUs = Math.max(lastTimeUs, receiveTimeUs);
-      held.push({ partition, offset, receiveTimeUs: notBackUs, bytes: Uint8Array.from(bytes) });
+      const held = this.partitions[partition];
+      const offset = held.next++;
+      held.lastReceiveTimeUs = Math.max(held.lastReceiveTimeUs, receiveTimeUs);
+      const { lastReceiveTimeUs: notBackUs } = held;
+      held.entries.set(offset, {
+        partition,
+        offset,
+        receiveTimeUs: notBackUs,
+        bytes: Uint8Array.from(bytes),
+      });
       return offset;
     });
     for (const { key, value } of notes) this.kept.set(key, value);
@@ -44,12 +64,13 @@ export class MemoryLog implements Log {
   }
 
   async *read(partition: number, offset: number, options: { limit?: number } = {}): AsyncIterable<LogEntry> {
-    const { first, next } = this.ends()[partition];
-    const from = Math.max(offset, first);
-    const to = Math.min(next, from + (options.limit ?? Infinity));
-    for (let at = from; at < to; at++) {
+    const { next } = this.ends()[partition];
+    let left = options.limit ?? Infinity;
+    for (let at = Math.max(offset, this.partitions[partition].first); at < next && left > 0; at++) {
       const entry = this.entry(partition, at);
-      if (entry) yield entry;
+      if (!entry) continue;
+      left--;
+      yield entry;
     }
   }
 
@@ -58,18 +79,43 @@ export class MemoryLog implements Log {
   }
 
   async offsetAt(partition: number, timeUs: number): Promise<number> {
-    const { entries } = this.partitions[partition];
-    return (
-      entries.find(({ receiveTimeUs }) => receiveTimeUs >= timeUs)?.offset ?? this.ends()[partition].next
-    );
+    const { entries, next } = this.partitions[partition];
+    return [...entries.values()].find(({ receiveTimeUs }) => receiveTimeUs >= timeUs)?.offset ?? next;
   }
 
-  async trim(partition: number, offset: number): Promise<void> {
-    const held = this.partitions[partition];
-    const count = Math.min(held.entries.length, Math.max(0, offset - held.first));
-    held.entries.splice(0, count);
-    held.first += count;
+  trim(partition: number, offset: number): Promise<void> {
+    return this.remove(partition, [[0, offset - 1]]);
   }
+
+  get removal(): LogRemoval {
+    return this;
+  }
+
+  async remove(
+    partition: number,
+    ranges: Iterable<OffsetRange>,
+    notes: readonly LogNote[] = [],
+  ): Promise<void> {
+    const held = this.partitions[partition];
+    for (const [first, last] of ranges) {
+      const to = Math.min(last, held.next - 1);
+      if (first > to) continue;
+      held.gone.add(first, to);
+      for (let offset = first; offset <= to; offset++) held.entries.delete(offset);
+    }
+    const [from = -1, to = -1] = held.gone.firstRange ?? [];
+    if (from === 0) held.first = to + 1;
+    for (const { key, value } of notes) this.kept.set(key, value);
+  }
+
+  async *removed(partition: number, first: number, last: number): AsyncIterable<OffsetRange> {
+    const held = this.partitions[partition];
+    for (const [from, to] of held.gone) {
+      if (from >= held.first && from <= last && to >= first) yield [from, to];
+    }
+  }
+
+  async reclaim(): Promise<void> {}
 
   async *follow(partition: number, offset: number, signal: AbortSignal): AsyncIterable<LogEntry> {
     const held = this.partitions[partition];
@@ -79,6 +125,8 @@ export class MemoryLog implements Log {
       if (entry) {
         at++;
         yield entry;
+      } else if (at < held.next) {
+        at++; // trimmed
       } else {
         await held.grown.wait(signal).catch(() => {}); // the loop looks at the signal
       }
@@ -86,11 +134,7 @@ export class MemoryLog implements Log {
   }
 
   ends(): PartitionEnds[] {
-    return this.partitions.map(({ first, entries }, partition) => ({
-      partition,
-      first,
-      next: first + entries.length,
-    }));
+    return this.partitions.map(({ first, next }, partition) => ({ partition, first, next }));
   }
 
   async *notes(prefix: string): AsyncIterable<LogNote> {
@@ -105,7 +149,8 @@ export class MemoryLog implements Log {
 
   async diskBytes(): Promise<number> {
     return this.partitions.reduce(
-      (sum, { entries }) => sum + entries.reduce((bytes, entry) => bytes + entry.bytes.length, 0),
+      (sum, { entries }) =>
+        sum + [...entries.values()].reduce((bytes, entry) => bytes + entry.bytes.length, 0),
       0,
     );
   }
@@ -113,7 +158,6 @@ export class MemoryLog implements Log {
   async [Symbol.asyncDispose](): Promise<void> {}
 
   private entry(partition: number, offset: number): LogEntry | undefined {
-    const { first, entries } = this.partitions[partition];
-    return offset < first ? undefined : entries[offset - first];
+    return this.partitions[partition].entries.get(offset);
   }
 }

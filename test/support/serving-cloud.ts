@@ -6,8 +6,11 @@ import { startApi, type Api } from '#cloud/api/server.js';
 import { Groups, type GroupLimits } from '#cloud/consumers/groups.js';
 import { openIndex, type Index } from '#cloud/index/index.js';
 import { Catalogue } from '#cloud/signals/catalogue/index.js';
+import type { Retention } from '#cloud/retention/retention.js';
+import type { RetentionRule } from '#cloud/retention/rules.js';
 import { RollupStore } from '#cloud/rollups/store.js';
 import { FakeFleet } from './fake-fleet.js';
+import { keeping } from './keeping.js';
 import { MemoryLog } from './memory-log.js';
 import { tempFolder } from './temp-folder.js';
 import { noImports } from './no-imports.js';
@@ -20,6 +23,7 @@ export interface ServingCloud extends AsyncDisposable {
   groups: Groups;
   catalogue: Catalogue;
   rollups: RollupStore | undefined;
+  retention: Retention;
   api: Api;
 }
 
@@ -32,6 +36,8 @@ export async function serveCloud(
     wrapIndex?: (index: Index) => Index;
     /** Keeps sums, within so many bytes. */
     rollupBytesMax?: number;
+    /** Of retention, applied when the test says so. */
+    rules?: RetentionRule[];
   } = {},
 ): Promise<ServingCloud> {
   const {
@@ -40,6 +46,7 @@ export async function serveCloud(
     log = new MemoryLog(),
     wrapIndex = (index: Index) => index,
     rollupBytesMax,
+    rules,
   } = options;
   const folder = await tempFolder('api');
   const fleet = new FakeFleet();
@@ -55,6 +62,8 @@ export async function serveCloud(
         });
   const catalogue = await Catalogue.open(join(folder.path, 'catalogue'));
   const groups = await Groups.open({ ...parts, ...(groupLimits && { limits: groupLimits }) });
+  const kept = await keeping(log, index, { folder: folder.path, ...(rules && { rules }) });
+  const { retention, disk } = kept;
   const api = await startApi({
     ...parts,
     host: '127.0.0.1',
@@ -65,6 +74,8 @@ export async function serveCloud(
     catalogue,
     imports: noImports,
     rollups,
+    retention,
+    disk,
     version: '1.2.3',
     ...(limits && { limits }),
   });
@@ -75,9 +86,11 @@ export async function serveCloud(
     groups,
     catalogue,
     rollups,
+    retention,
     api,
     [Symbol.asyncDispose]: async () => {
       await api.close();
+      await kept[Symbol.asyncDispose]();
       await groups[Symbol.asyncDispose]();
       await rollups?.[Symbol.asyncDispose]();
       await index.close();

@@ -217,9 +217,10 @@ describe('groups of consumers', () => {
     await until('the rest came', () => reader.batches.length === 4);
     assert.deepEqual(
       reader.seen.find(({ event }) => event === 'skipped'),
-      { event: 'skipped', partition: 0, first: 2, last: 5 },
+      { event: 'skipped', partition: 0, first: 2, last: 5, cause: 'trimmed' },
     );
     assert.equal(reader.batches[0], '0:6');
+    assert.deepEqual(groups.skipped, { trimmed: 4, unreadable: 0 });
     await reader.end();
   });
 

@@ -219,7 +219,8 @@ describe('export', () => {
   it('names the place of a batch that does not decode', async () => {
     const bytes = canBatch([baseUs], { gateway, epoch: epochs[0], sequence: 0 });
     await indexed([bytes], async (index, log) => {
-      bytes[bytes.length - 8] ^= 0x40;
+      const [entry] = await log.get(log.partitionOf(gateway), [0]);
+      entry!.bytes[bytes.length - 8] ^= 0x40;
       await assert.rejects(
         collect(index, log),
         (error) =>

@@ -59,7 +59,7 @@ describe('gap report', () => {
       truncated: false,
       streams: 1,
       held: 100,
-      batches: { explained: 0, pending: 0, missing: 0 },
+      batches: { explained: 0, pending: 0, trimmed: 0, missing: 0 },
     });
   });
 

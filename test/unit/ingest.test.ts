@@ -107,7 +107,16 @@ describe('ingest', () => {
     assert.deepEqual(await sequencesInLog(), ['0', '1', '3', '2']);
     assert.deepEqual(
       (await all(ingest.held())).map((one) => ({ ...one, held: one.held.toFlat() })),
-      [{ gateway, epoch: '0011223344556677', stream: 'can0', held: [0, 3], announcedNext: undefined }],
+      [
+        {
+          gateway,
+          epoch: '0011223344556677',
+          stream: 'can0',
+          held: [0, 3],
+          trimmed: undefined,
+          announcedNext: undefined,
+        },
+      ],
     );
   });
 

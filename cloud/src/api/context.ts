@@ -8,6 +8,8 @@ import type { ImportDesk } from '../import/desk.js';
 import type { Log } from '../log/log.js';
 import type { Catalogue } from '../signals/catalogue/index.js';
 import type { RecordedSignals } from '../signals/recorded-signals.js';
+import type { Retention } from '../retention/retention.js';
+import type { DiskGuard } from '../storage/disk-guard.js';
 import type { RollupStore } from '../rollups/store.js';
 import type { Slots } from './slots.js';
 
@@ -52,6 +54,8 @@ export interface ApiContext {
   recorded: RecordedSignals;
   /** Undefined where nothing is to be kept. */
   rollups: RollupStore | undefined;
+  retention: Retention;
+  disk: DiskGuard;
   logger: Logger;
   clock: Clock;
   version: string;

@@ -7,9 +7,10 @@ import { bufferedStreams, heldSequences, streamName } from './buffered.js';
  *
  * - explained: a gap record tells the cause
  * - pending: the gateway has it in its buffer, by its last status
+ * - trimmed: it was there, and was let go by a rule of retention
  * - missing: nobody knows
  */
-type GapState = 'explained' | 'pending' | 'missing';
+type GapState = 'explained' | 'pending' | 'trimmed' | 'missing';
 
 export interface GapRow {
   gateway: string;
@@ -49,11 +50,12 @@ export async function gapReport(
   const silent = new Map(buffered);
 
   for await (const sequences of heldSequences(fleet, filter)) {
-    const { gateway, stream, epoch, held, announcedNext = 0 } = sequences;
+    const { gateway, stream, epoch, held, trimmed, announcedNext = 0 } = sequences;
     const name = streamName(sequences);
     const current = buffered.get(name)?.epoch === epoch ? buffered.get(name) : undefined;
     if (current) silent.delete(name);
     report.addHeld(name, held.size);
+    for (const [first, last] of trimmed ?? []) report.addTrimmed({ gateway, stream, epoch, first, last });
     const end = Math.max((held.max ?? -1) + 1, announcedNext, current?.next ?? 0);
     for (const [first, last] of held.holes(0, end - 1)) {
       report.addHole({ gateway, stream, epoch, first, last }, current?.first);
@@ -74,7 +76,12 @@ class ReportBuilder {
   private truncated = false;
   private held = 0;
   private readonly streams = new Set<string>();
-  private readonly batches: Record<GapState, number> = { explained: 0, pending: 0, missing: 0 };
+  private readonly batches: Record<GapState, number> = {
+    explained: 0,
+    pending: 0,
+    trimmed: 0,
+    missing: 0,
+  };
 
   addHeld(name: string, batches: number): void {
     this.streams.add(name);
@@ -86,6 +93,11 @@ class ReportBuilder {
     if (hole.first < buffered)
       this.add({ ...hole, last: Math.min(hole.last, buffered - 1), state: 'missing' });
     if (hole.last >= buffered) this.add({ ...hole, first: Math.max(hole.first, buffered), state: 'pending' });
+  }
+
+  addTrimmed(range: Omit<GapRow, 'state'>): void {
+    this.add({ ...range, state: 'trimmed' });
+    this.held -= range.last - range.first + 1;
   }
 
   addExplained(record: GapRecord): void {

@@ -54,6 +54,27 @@ export function metricsRoutes(app: FastifyInstance, context: ApiContext): void {
             })),
           ),
         ),
+        metric(
+          'fleetlog_groups_skipped_batches_total',
+          'counter',
+          'Batches that were not there when a group came to them, by cause.',
+          Object.entries(groups.skipped).map(([cause, value]) => ({ labels: { cause }, value })),
+        ),
+        metric(
+          'fleetlog_retention_trimmed_batches_total',
+          'counter',
+          'Batches trimmed since the log was made.',
+          [{ value: context.retention.trimmed.batches }],
+        ),
+        metric('fleetlog_retention_trimmed_bytes_total', 'counter', 'Bytes of batches trimmed.', [
+          { value: context.retention.trimmed.bytes },
+        ]),
+        metric('fleetlog_disk_free_bytes', 'gauge', 'Left on the disk of the data folder.', [
+          { value: context.disk.freeBytes },
+        ]),
+        metric('fleetlog_ingest_paused', 'gauge', '1 while nothing is acknowledged for want of disk.', [
+          { value: Number(context.disk.isFull) },
+        ]),
       ].join('');
       return reply.type('text/plain; version=0.0.4; charset=utf-8').send(text);
     },

@@ -162,7 +162,7 @@ export const ClocksBody = Type.Object({
   ),
 });
 
-const sums = Type.Object({ explained: Count, pending: Count, missing: Count });
+const sums = Type.Object({ explained: Count, pending: Count, trimmed: Count, missing: Count });
 
 export const GapsBody = Type.Object({
   gaps: Type.Array(
@@ -172,7 +172,7 @@ export const GapsBody = Type.Object({
       epoch: Type.String(),
       first: Count,
       last: Count,
-      state: Type.String({ enum: ['explained', 'pending', 'missing'] }),
+      state: Type.String({ enum: ['explained', 'pending', 'trimmed', 'missing'] }),
       cause: Type.Optional(Type.String()),
       detail: Type.Optional(Type.String()),
       records: Type.Optional(Type.Integer({ minimum: -1, description: '-1 where nobody knows.' })),
@@ -204,6 +204,11 @@ export const StatusBody = Type.Object({
     partitions: Type.Array(Type.Object({ partition: Count, first: Count, next: Count })),
   }),
   index: Type.Object({ lagBatches: Count, skippedBatches: Count, bytes: Count }),
+  disk: Type.Object({
+    freeBytes: Count,
+    minFreeBytes: Count,
+    ingestPaused: Type.Boolean({ description: 'Nothing is acknowledged while less than the floor is free.' }),
+  }),
   running: Type.Object({ exports: Count, tails: Count }),
 });
 

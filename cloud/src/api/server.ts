@@ -17,6 +17,7 @@ import { defaultLimits, type ApiContext, type ApiLimits } from './context.js';
 import { answer, handleErrors } from './errors.js';
 import { clockRoutes } from './clock-routes.js';
 import { exportRoutes } from './export-routes.js';
+import { holdRoutes } from './hold-routes.js';
 import { importRoutes } from './import-routes.js';
 import { listRoutes } from './list-routes.js';
 import { latestRoutes } from './latest-routes.js';
@@ -24,9 +25,12 @@ import { queryRoutes } from './query-routes.js';
 import { consumeRoutes } from './consume-routes.js';
 import { groupRoutes } from './group-routes.js';
 import { metricsRoutes } from './metrics-routes.js';
+import type { Retention } from '../retention/retention.js';
+import type { DiskGuard } from '../storage/disk-guard.js';
 import type { RollupStore } from '../rollups/store.js';
 import { signalRoutes } from './signal-routes.js';
 import { Slots } from './slots.js';
+import { storageRoutes } from './storage-routes.js';
 import { stateRoutes } from './state-routes.js';
 import { verifyRoutes } from './verify-routes.js';
 import { tailRoutes } from './tail-routes.js';
@@ -39,6 +43,8 @@ export interface ApiOptions extends ListenAddress {
   catalogue: Catalogue;
   imports: Pick<ImportDesk, 'take'>;
   rollups?: RollupStore | undefined;
+  retention: Retention;
+  disk: DiskGuard;
   logger: Logger;
   clock: Clock;
   version: string;
@@ -53,8 +59,22 @@ export interface Api extends ListenAddress {
 
 /** Serves the HTTP API. Errors: FLEETLOG_PORT_TAKEN, FLEETLOG_CONFIG for an address that isn't ours. */
 export async function startApi(options: ApiOptions): Promise<Api> {
-  const { host, port, log, index, fleet, groups, catalogue, imports, rollups, logger, clock, version } =
-    options;
+  const {
+    host,
+    port,
+    log,
+    index,
+    fleet,
+    groups,
+    catalogue,
+    imports,
+    rollups,
+    retention,
+    disk,
+    logger,
+    clock,
+    version,
+  } = options;
   const limits = { ...defaultLimits, ...options.limits };
   const context: ApiContext = {
     log,
@@ -64,6 +84,8 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     catalogue,
     recorded: new RecordedSignals(index, log),
     rollups,
+    retention,
+    disk,
     logger,
     clock,
     version,
@@ -111,6 +133,8 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   groupRoutes(app, context);
   metricsRoutes(app, context);
   verifyRoutes(app, context);
+  holdRoutes(app, context);
+  storageRoutes(app, context);
   try {
     await app.listen({ host, port });
   } catch (error) {

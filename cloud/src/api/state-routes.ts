@@ -4,7 +4,7 @@ import { ErrorBody, HealthBody, NoQuery, StatusBody } from './schemas.js';
 
 /** How the cloud is. */
 export function stateRoutes(app: FastifyInstance, context: ApiContext): void {
-  const { log, index, fleet, clock, version, startedUs } = context;
+  const { log, index, fleet, disk, clock, version, startedUs } = context;
 
   app.get(
     '/v1/status',
@@ -28,6 +28,11 @@ export function stateRoutes(app: FastifyInstance, context: ApiContext): void {
         ingest: fleet.counters,
         log: { bytes: await log.diskBytes(), partitions: log.ends() },
         index: { lagBatches: index.lag(), skippedBatches: index.skipped(), bytes: await index.diskBytes() },
+        disk: {
+          freeBytes: disk.freeBytes,
+          minFreeBytes: disk.minFreeBytes,
+          ingestPaused: disk.isFull,
+        },
         running: { exports: context.exports.running, tails: context.tails.running },
       };
     },

@@ -144,8 +144,11 @@ function note(event: WireEvent, { from, group }: MemberRequest, stderr: NodeJS.W
     );
   }
   if (event.event === 'skipped') {
+    const { first, last, partition, cause } = event;
+    const why =
+      cause === 'trimmed' ? 'were trimmed by retention before this group read them' : "don't read any more";
     stderr.write(
-      `fleetlog: offsets ${event.first} to ${event.last} of partition ${event.partition} aren't in the log: removed, or unreadable.\n`,
+      `fleetlog: offsets ${first} to ${last} of partition ${partition} ${why}; it goes on behind.\n`,
     );
   }
 }

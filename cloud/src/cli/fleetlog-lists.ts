@@ -119,6 +119,7 @@ function gapSummary({ streams, heldBatches, batches }: Gaps): string {
   const parts = [plural(streams, 'stream'), `${plural(heldBatches, 'batch', 'batches')} held`];
   if (batches.explained > 0) parts.push(`${count(batches.explained)} explained`);
   if (batches.pending > 0) parts.push(`${count(batches.pending)} pending`);
+  if (batches.trimmed > 0) parts.push(`${count(batches.trimmed)} trimmed by retention`);
   return `${parts.join(', ')}, ${count(batches.missing)} missing\n`;
 }
 
@@ -144,6 +145,7 @@ function statusText({
   ingest,
   log,
   index,
+  disk,
   running,
 }: Status): string {
   const batches = log.partitions.reduce((sum, { first, next }) => sum + next - first, 0);
@@ -159,6 +161,12 @@ function statusText({
         `${count(ingest.duplicates)} duplicates`,
     ],
     ['refused', refused.length > 0 ? refused.join(', ') : 'none'],
+    [
+      'disk',
+      disk.ingestPaused
+        ? `full: ${bytes(disk.freeBytes)} free of the ${bytes(disk.minFreeBytes)} that must stay; nothing is acknowledged, gateways keep their data`
+        : `${bytes(disk.freeBytes)} free`,
+    ],
     ['running', `${running.exports} exports, ${running.tails} tails`],
   ];
   if (index.skippedBatches > 0)

@@ -10,12 +10,14 @@ import { clocksCommand } from './fleetlog-clocks.js';
 import { exportCommand } from './fleetlog-export.js';
 import { latestCommand } from './fleetlog-latest.js';
 import { groupsCommand } from './fleetlog-groups.js';
+import { holdsCommand } from './fleetlog-holds.js';
 import { importCommand } from './fleetlog-import.js';
 import { gapsCommand, gatewaysCommand, statusCommand, streamsCommand } from './fleetlog-lists.js';
 import { queryCommand } from './fleetlog-query.js';
 import { replayCommand } from './fleetlog-replay.js';
 import { signalsCommand } from './fleetlog-signals.js';
 import { sqlCommand } from './fleetlog-sql.js';
+import { storageCommand } from './fleetlog-storage.js';
 import { tailCommand } from './fleetlog-tail.js';
 import { verifyCommand } from './fleetlog-verify.js';
 import { vehiclesCommand } from './fleetlog-vehicles.js';
@@ -34,6 +36,8 @@ export function createFleetlog(streams: CliStreams): Command {
     consumeCommand(streams),
     groupsCommand(streams),
     verifyCommand(streams),
+    holdsCommand(streams),
+    storageCommand(streams),
     replayCommand(streams),
     liveCommand(streams),
     alertsCommand(streams),

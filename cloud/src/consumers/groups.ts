@@ -6,7 +6,7 @@ import type { Log } from '../log/log.js';
 import { Checkpoints } from './checkpoints.js';
 import { Group } from './group.js';
 import { Member, type MemberOptions } from './member.js';
-import { checkGroupName, type ConsumerEvent, type Positions } from './types.js';
+import { checkGroupName, type ConsumerEvent, type Positions, type SkippedCounters } from './types.js';
 
 export interface GroupLimits {
   groupsMax: number;
@@ -39,6 +39,8 @@ const watchMs = 1000;
 /** All groups of consumers: who reads, and how far each group is. */
 export class Groups implements AsyncDisposable {
   private readonly live = new Map<string, Group>();
+  /** Over all groups. */
+  readonly skipped: SkippedCounters = { trimmed: 0, unreadable: 0 };
   private readonly closing = new AbortController();
   private readonly watching: Promise<unknown>;
 
@@ -84,7 +86,7 @@ export class Groups implements AsyncDisposable {
     if (isNew) await this.checkpoints.place(name, await start());
     const id = randomBytes(8).toString('hex');
     const first: ConsumerEvent = { event: 'joined', group: name, member: id, isNew };
-    const member = new Member(id, options, this.log, this.clock, first);
+    const member = new Member(id, options, this.log, this.clock, first, this.skipped);
     return { member: id, events: this.eventsOf(name, member, signal) };
   }
 

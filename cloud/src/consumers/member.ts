@@ -1,9 +1,9 @@
 import { decodeBatch } from '@fleetlog/shared/batch';
 import { FleetlogError, isDataError } from '@fleetlog/shared/errors';
-import { Signal, type Clock } from '@fleetlog/shared/util';
+import { RangeSet, Signal, type Clock } from '@fleetlog/shared/util';
 import type { Log, LogEntry } from '../log/log.js';
 import { newLease, type Lease } from './lease.js';
-import type { ConsumeFilter, ConsumerEvent } from './types.js';
+import type { ConsumeFilter, ConsumerEvent, SkippedCounters } from './types.js';
 
 export interface MemberOptions {
   filter: ConsumeFilter;
@@ -39,6 +39,7 @@ export class Member {
     private readonly log: Log,
     private readonly clock: Clock,
     first: ConsumerEvent,
+    private readonly counters: SkippedCounters,
   ) {
     this.changes.push(first);
     this.heardUs = clock.monotonicUs();
@@ -134,11 +135,11 @@ export class Member {
       if (lease.revoked) break;
       if (done) {
         lease.reading = undefined;
-        this.skipTo(lease, lease.readTo, events);
+        await this.skipTo(lease, lease.readTo, events);
         break;
       }
       const { offset } = entry;
-      this.skipTo(lease, offset, events);
+      await this.skipTo(lease, offset, events);
       lease.next = offset + 1;
       bytes += entry.bytes.length;
       if (!this.wants(entry)) continue;
@@ -152,10 +153,27 @@ export class Member {
     }
   }
 
-  private skipTo(lease: Lease, offset: number, events: ConsumerEvent[]): void {
+  /** Says what isn't there, and why: what was trimmed, and what the disk doesn't give. */
+  private async skipTo(lease: Lease, offset: number, events: ConsumerEvent[]): Promise<void> {
     if (offset <= lease.next) return;
-    events.push({ event: 'skipped', partition: lease.partition, first: lease.next, last: offset - 1 });
+    const { partition, next: first } = lease;
+    const last = offset - 1;
     lease.next = offset;
+    const unreadable = new RangeSet([[first, last]]);
+    const trimmed = new RangeSet();
+    const kept = this.log.ends()[partition].first;
+    if (kept > first) trimmed.add(first, Math.min(kept - 1, last));
+    for await (const [from, to] of this.log.removal?.removed(partition, first, last) ?? []) {
+      trimmed.add(Math.max(from, first), Math.min(to, last));
+    }
+    for (const [from, to] of trimmed) {
+      this.counters.trimmed += unreadable.remove(from, to);
+      events.push({ event: 'skipped', partition, first: from, last: to, cause: 'trimmed' });
+    }
+    for (const [from, to] of unreadable) {
+      this.counters.unreadable += to - from + 1;
+      events.push({ event: 'skipped', partition, first: from, last: to, cause: 'unreadable' });
+    }
   }
 
   /** What isn't readable is given to whoever wants everything: it is theirs to see. */

@@ -17,11 +17,17 @@ export type ConsumerEvent =
   /** What is before `next` wasn't for this member (a filter), and may be committed as finished. */
   | { event: 'position'; partition: number; next: number }
   /** Entries that aren't there: trimmed before the group read them, or unreadable. */
-  | { event: 'skipped'; partition: number; first: number; last: number }
+  | { event: 'skipped'; partition: number; first: number; last: number; cause: keyof SkippedCounters }
   /** All that was in the log when the member came was given to it or to others (`untilEnd`). */
   | { event: 'end' }
   /** A sign of life, where nothing else happened. */
   | { event: 'alive' };
+
+/** Batches that members were to read and that weren't there, since the cloud's start. */
+export interface SkippedCounters {
+  trimmed: number;
+  unreadable: number;
+}
 
 export interface ConsumeFilter {
   /** Only these; all where it isn't given. */

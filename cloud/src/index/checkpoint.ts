@@ -6,6 +6,8 @@ export interface Checkpoint {
   next: number;
   /** Entries that weren't readable. */
   skipped: number;
+  /** Number of the last trim of the log that it has followed. */
+  trims: number;
   /** Fingerprint of the entry before `next`: tells whether this is still the log that was indexed. */
   last?: { receiveTimeUs: number; tail: string };
 }

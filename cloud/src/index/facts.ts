@@ -87,3 +87,11 @@ export function decodeFacts(
     rawBytes,
   };
 }
+
+/** Last time less first, µs, of what `encodeFacts` made. */
+export function durationOf(value: Uint8Array): number {
+  const input = new NumberReader(value);
+  input.next(); // context
+  input.next(); // set of identifiers
+  return input.next();
+}

@@ -13,13 +13,23 @@ import type { OrderedStore, StoreOperation } from '@fleetlog/shared/store';
 import type { LogEntry } from '../log/log.js';
 import type { BootCache } from './boot-cache.js';
 import { extendBoot, newBootRecord, type BootRecord } from './boot-record.js';
+import { encodeArrival } from './arrivals.js';
+import { encodeChanges, type MinuteChanges } from './changes.js';
 import { encodeFacts } from './facts.js';
 import { encodeJson } from './json-value.js';
-import { batchKey, bootKey, epochKey, gapKey, pointKey, segmentKey, TIME_LIMIT_US } from './keys.js';
+import {
+  arrivalKey,
+  batchKey,
+  bootKey,
+  epochKey,
+  gapKey,
+  pointKey,
+  segmentKey,
+  TIME_LIMIT_US,
+} from './keys.js';
 import { segmentOf, segmentsMax, widen, type Segment } from './segments.js';
 import type { StreamCache, StreamState } from './stream-cache.js';
 import { StreamDetails } from './stream-details.js';
-import { packNumbers } from './numbers.js';
 import { summarize } from './summary.js';
 import type { GapRecord } from './types.js';
 
@@ -32,7 +42,7 @@ export class IndexGroup {
   private readonly streams = new Map<string, StreamState>();
   private readonly segments = new Map<Segment, Uint8Array>();
   private readonly boots = new Map<string, TouchedBoot>();
-  private readonly changes = new Map<Uint8Array, number>();
+  private readonly changes = new Map<Uint8Array, MinuteChanges>();
 
   constructor(
     private readonly cache: StreamCache,
@@ -45,18 +55,24 @@ export class IndexGroup {
     const state = await this.stateOf(gateway, stream);
     const epochOrder = state.epochOrders.get(header.epoch) ?? (await this.rankEpoch(state, header.epoch));
     summarize(state.summary, header, entry);
+    const arrive = (segment: number): void => {
+      const key = arrivalKey(gateway, stream, entry.offset);
+      this.operations.push(put(key, encodeArrival(header, entry, epochOrder, segment)));
+    };
     if (gap) {
       this.operations.push(put(gapKey(gateway, stream, header.epoch, header.sequence), encodeJson(gap)));
+      arrive(0);
       return;
     }
     const segment = await this.segmentFor(state, header);
+    arrive(segment.segment);
     const key = batchKey(state.batchPrefix, segment.segment, header.firstTimeUs, epochOrder, header.sequence);
     const details = new StreamDetails(state, this.cache, this.operations);
     const context = await details.contextFor(header, entry.partition);
     const idSet = ids ? await details.idSetFor(ids) : 0;
     this.operations.push(put(key, encodeFacts(header, entry, context, idSet)));
-    for (const [minute, count] of await details.countChanges(segment.segment, header)) {
-      this.changes.set(minute, count);
+    for (const { key: minute, ...counts } of await details.countChanges(segment.segment, header)) {
+      this.changes.set(minute, counts);
     }
     if (segment.boot !== '') await this.addToBoot(header, entry, epochOrder, points);
   }
@@ -67,7 +83,7 @@ export class IndexGroup {
       this.operations.push(put(summaryKey, encodeJson(summary)));
     }
     for (const [segment, key] of this.segments) this.operations.push(put(key, encodeJson(segment)));
-    for (const [key, count] of this.changes) this.operations.push(put(key, packNumbers([count])));
+    for (const [key, counts] of this.changes) this.operations.push(put(key, encodeChanges(counts)));
     for (const { key, record } of this.boots.values()) this.operations.push(put(key, encodeJson(record)));
     await store.write([...this.operations, more]);
     for (const state of this.streams.values()) this.cache.keep(state);

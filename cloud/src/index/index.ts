@@ -1,2 +1,3 @@
 export type * from './types.js';
 export { indexOver, openIndex, type IndexOptions } from './rocksdb-index.js';
+export { loadTrim, trimNote } from './trim-note.js';

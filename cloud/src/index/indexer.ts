@@ -8,6 +8,8 @@ import { encodeJson } from './json-value.js';
 import { checkpointKey } from './keys.js';
 import type { BootCache } from './boot-cache.js';
 import type { StreamCache } from './stream-cache.js';
+import { TrimGroup } from './trim-group.js';
+import type { IndexTrim } from './types.js';
 
 const groupEntriesMaxDefault = 512;
 const groupBytesMax = 8 * 1024 * 1024;
@@ -15,6 +17,8 @@ const retryMs = 1000;
 
 /** Follows one partition of the log from its checkpoint, and writes entries and checkpoint together. */
 export class PartitionIndexer {
+  private turn: Promise<unknown> = Promise.resolve();
+
   constructor(
     private readonly partition: number,
     private at: Checkpoint,
@@ -60,7 +64,7 @@ export class PartitionIndexer {
       if (entry.offset + 1 >= end) end = this.logEnd();
       const moreIsThere = entry.offset + 1 < end;
       if (moreIsThere && group.length < groupEntriesMax && bytes < groupBytesMax) continue;
-      await this.index(group);
+      await this.inTurn(() => this.index(group));
       group = [];
       bytes = 0;
     }
@@ -80,10 +84,31 @@ export class PartitionIndexer {
       else skipped++;
     }
     const last = entries[entries.length - 1];
-    const next: Checkpoint = { next: last.offset + 1, skipped, last: fingerprint(last) };
+    const { trims } = this.at;
+    const next: Checkpoint = { next: last.offset + 1, skipped, trims, last: fingerprint(last) };
     await group.commit(store, put(checkpointKey(this.partition), encodeJson(next)));
     this.at = next;
     progress.set();
+  }
+
+  /** Takes out what the log has trimmed. Errors: those of the store. */
+  trim({ number, streams }: IndexTrim): Promise<void> {
+    return this.inTurn(async () => {
+      const { store, cache, boots } = this.parts;
+      const group = new TrimGroup(store, cache, boots);
+      for (const { gateway, stream, offsets } of streams) await group.remove(gateway, stream, offsets);
+      const next = { ...this.at, trims: number };
+      await group.commit(put(checkpointKey(this.partition), encodeJson(next)));
+      this.at = next;
+      await store.sync();
+    });
+  }
+
+  /** What comes and what goes change the same facts of a stream: one at a time. */
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.turn.then(work);
+    this.turn = result.catch(() => undefined); // whoever asked for it gets the error
+    return result;
   }
 
   /** Whatever is wrong with an entry, it doesn't stop the index. */

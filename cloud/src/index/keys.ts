@@ -11,6 +11,7 @@ import type { StreamFilter } from './types.js';
  * idSet      = 'i' 0 gateway 0 stream 0 name 0
  * changes    = 'm' 0 gateway 0 stream 0 segment[4] minute[8]
  * epoch      = 'e' 0 gateway 0 stream 0 epoch 0
+ * arrival    = 'a' 0 gateway 0 stream 0 offset[8]
  * gap        = 'g' 0 gateway 0 stream 0 epoch 0 sequence[8]
  * checkpoint = 'c' 0 partition[8]
  * format     = 'f' 0
@@ -19,7 +20,7 @@ import type { StreamFilter } from './types.js';
  * captured. A segment holds what was stamped with one offset of one boot's clock, so that a correction, which comes
  * later and changes again, moves all of its times and never their order.
  */
-type Space = 'b' | 's' | 'e' | 'g' | 't' | 'x' | 'i' | 'm';
+type Space = 'a' | 'b' | 's' | 'e' | 'g' | 't' | 'x' | 'i' | 'm';
 
 export const streamPrefix = (space: Space, gateway: string, stream: string): Uint8Array =>
   joinKey(textPart(space), textPart(gateway), textPart(stream));
@@ -27,8 +28,15 @@ export const streamPrefix = (space: Space, gateway: string, stream: string): Uin
 export const epochKey = (gateway: string, stream: string, epoch: string): Uint8Array =>
   joinKey(streamPrefix('e', gateway, stream), textPart(epoch));
 
+/** Of an `epochKey` that begins with `prefix`. */
+export const epochOf = (key: Uint8Array, prefix: Uint8Array): string =>
+  Buffer.from(key.subarray(prefix.length, -1)).toString('latin1');
+
 export const gapKey = (gateway: string, stream: string, epoch: string, sequence: number): Uint8Array =>
   joinKey(streamPrefix('g', gateway, stream), textPart(epoch), integerPart(sequence));
+
+export const arrivalKey = (gateway: string, stream: string, offset: number): Uint8Array =>
+  joinKey(streamPrefix('a', gateway, stream), integerPart(offset));
 
 export const contextKey = (gateway: string, stream: string, name: string): Uint8Array =>
   joinKey(streamPrefix('x', gateway, stream), textPart(name));

@@ -1,8 +1,7 @@
 import type { StoreEntry } from '@fleetlog/shared/store';
 import { readTime } from '@fleetlog/shared/store';
 import type { TimeCorrection } from '../time/correction.js';
-import { everyMinute, minuteUs } from './changes.js';
-import { NumberReader } from './numbers.js';
+import { decodeChanges, everyMinute, minuteUs } from './changes.js';
 import type { Segment } from './segments.js';
 
 /** µs; more than rounding of corrected times can move a batch. */
@@ -64,7 +63,7 @@ export function minuteRevisions(
     const counts = new Map<number, number>();
     for (const { key, value } of entries) {
       const startUs = readTime(key, key.length - 8);
-      counts.set(Math.round(startUs / minuteUs), new NumberReader(value).next());
+      counts.set(Math.round(startUs / minuteUs), decodeChanges(value).changes);
     }
     const everywhere = counts.get(everyMinute) ?? 0;
     for (let i = 0; i < minutes; i++) {

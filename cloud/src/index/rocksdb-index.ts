@@ -1,12 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
-import { openRocksDb, type KeyRange, type OrderedStore, type StoreEntry } from '@fleetlog/shared/store';
+import {
+  openRocksDb,
+  prefixRange,
+  storePages,
+  type KeyRange,
+  type OrderedStore,
+  type StoreEntry,
+} from '@fleetlog/shared/store';
 import { Signal, type Clock } from '@fleetlog/shared/util';
 import { clockStates, type BatchHeader, type ClockState } from '@fleetlog/shared/batch';
 import type { Log } from '../log/log.js';
 import type { CorrectedBoot } from '../time/boots.js';
 import { TimeCorrection, type TimesName } from '../time/correction.js';
+import { decodeArrival } from './arrivals.js';
 import { isOf, type Checkpoint } from './checkpoint.js';
 import type { BatchContext } from './contexts.js';
 import { decodeFacts, type NumberedContext } from './facts.js';
@@ -16,16 +24,29 @@ import { PartitionIndexer } from './indexer.js';
 import { decodeJson, encodeJson } from './json-value.js';
 import { everyMinute, minuteUs } from './changes.js';
 import { minuteRevisions, originalRange, type SegmentChanges } from './revisions.js';
-import { batchKeys, changesKey, checkpointKey, filteredKeys, formatKey, streamPrefix } from './keys.js';
+import {
+  arrivalKey,
+  batchKeys,
+  epochOf,
+  changesKey,
+  checkpointKey,
+  filteredKeys,
+  formatKey,
+  streamPrefix,
+} from './keys.js';
 import { BootCache } from './boot-cache.js';
+import { loadTrim } from './trim-note.js';
+import { isEmpty } from './summary.js';
 import { StreamCache } from './stream-cache.js';
 import type { Segment } from './segments.js';
 import { mergeLanes, type Lane } from './lanes.js';
 import type {
+  Arrival,
   BatchFacts,
   BatchRange,
   GapRecord,
   Index,
+  IndexTrim,
   StreamFilter,
   StreamSummary,
   StreamTimes,
@@ -40,7 +61,7 @@ export interface IndexOptions {
 }
 
 /** Changes with the layout of keys and values; an index of another one is built anew. */
-const formatVersion = 5;
+const formatVersion = 6;
 const syncEveryMs = 5000;
 /** Entries read at once; no read stays open between pages, so a slow reader holds nothing. */
 const pageEntries = 256;
@@ -65,7 +86,12 @@ export async function openIndex({ path, ...options }: IndexOptions & { path: str
 export async function indexOver(store: OrderedStore, options: IndexOptions): Promise<Index> {
   const checkpoints = await loadCheckpoints(store, options.log, options.logger);
   const { id } = decodeJson<Format>((await store.get(formatKey))!);
-  return new RocksDbIndex(store, id, checkpoints, options);
+  const index = new RocksDbIndex(store, id, checkpoints, options);
+  for (const [partition, { trims }] of checkpoints.entries()) {
+    const last = await loadTrim(options.log, partition);
+    if (last && last.number > trims) await index.trim(partition, last);
+  }
+  return index;
 }
 
 /** Value of the format's key. */
@@ -83,8 +109,11 @@ async function loadCheckpoints(store: OrderedStore, log: Log, logger: Logger): P
   let stale = isOfFormat ? undefined : 'it has another format';
   for (const { partition, next } of log.ends()) {
     const value = await store.get(checkpointKey(partition));
-    const checkpoint = value ? decodeJson<Checkpoint>(value) : { next: 0, skipped: 0 };
+    const trims = (await loadTrim(log, partition))?.number ?? 0;
+    const checkpoint = value ? decodeJson<Checkpoint>(value) : { ...beginning, trims };
     checkpoints[partition] = checkpoint;
+    // What isn't followed is tried once more; of earlier ones nobody knows any more what they were.
+    if (trims - checkpoint.trims > 1) stale ??= 'it has missed what was trimmed';
     if (checkpoint.next === 0 || stale) continue;
     const [entry] = checkpoint.next > next ? [] : await log.get(partition, [checkpoint.next - 1]);
     // An entry that was trimmed can't be compared.
@@ -100,8 +129,13 @@ async function loadCheckpoints(store: OrderedStore, log: Log, logger: Logger): P
       encodeJson({ version: formatVersion, id: randomBytes(8).toString('hex') } satisfies Format),
     ),
   ]);
-  return checkpoints.map(() => ({ next: 0, skipped: 0 }));
+  for (const partition of checkpoints.keys()) {
+    checkpoints[partition] = { ...beginning, trims: (await loadTrim(log, partition))?.number ?? 0 };
+  }
+  return checkpoints;
 }
+
+const beginning = { next: 0, skipped: 0 };
 
 class RocksDbIndex implements Index {
   private readonly stopping = new AbortController();
@@ -131,13 +165,15 @@ class RocksDbIndex implements Index {
   async *streams(filter: StreamFilter = {}): AsyncIterable<StreamSummary> {
     for await (const { value } of this.pages(filteredKeys('s', filter))) {
       const summary = decodeJson<StreamSummary>(value);
+      if (isEmpty(summary)) continue;
       if (filter.stream === undefined || filter.stream === summary.stream) yield summary;
     }
   }
 
   async stream(gateway: string, stream: string): Promise<StreamSummary | undefined> {
     const value = await this.store.get(streamPrefix('s', gateway, stream));
-    return value && decodeJson<StreamSummary>(value);
+    const summary = value && decodeJson<StreamSummary>(value);
+    return summary && !isEmpty(summary) ? summary : undefined;
   }
 
   async *gaps(filter: StreamFilter = {}): AsyncIterable<GapRecord> {
@@ -209,6 +245,46 @@ class RocksDbIndex implements Index {
     return minuteRevisions(found, fromUs, Math.round((toUs - fromUs) / minuteUs));
   }
 
+  async *arrivals(gateway: string, stream: string, offset = 0): AsyncIterable<Arrival> {
+    const segments = new Map(
+      (await this.segments(gateway, stream, 'corrected')).map((one) => [one.segment.segment, one]),
+    );
+    const epochs = await this.epochs(gateway, stream);
+    const partition = this.options.log.partitionOf(gateway);
+    const { lt } = filteredKeys('a', { gateway, stream });
+    for await (const entry of this.pages({ gte: arrivalKey(gateway, stream, offset), lt })) {
+      const { sequence: first, lastSequence: last, epochOrder, ...arrival } = decodeArrival(entry);
+      const { isGap, firstTimeUs, lastTimeUs, segment, ...facts } = arrival;
+      const correction = isGap ? undefined : segments.get(segment)?.correction;
+      const timeOf = (timeUs: number): number => correction?.correctedUs(timeUs) ?? timeUs;
+      yield {
+        gateway,
+        stream,
+        partition,
+        ...facts,
+        isGap,
+        epoch: epochs.get(epochOrder) ?? '',
+        first,
+        last,
+        originalUs: [firstTimeUs, lastTimeUs],
+        correctedUs: [timeOf(firstTimeUs), timeOf(lastTimeUs)],
+      };
+    }
+  }
+
+  trim(partition: number, trim: IndexTrim): Promise<void> {
+    return this.indexers[partition].trim(trim);
+  }
+
+  private async epochs(gateway: string, stream: string): Promise<Map<number, string>> {
+    const prefix = streamPrefix('e', gateway, stream);
+    const epochs = new Map<number, string>();
+    for await (const { key, value } of this.pages(prefixRange(prefix))) {
+      epochs.set(decodeJson<{ order: number }>(value).order, epochOf(key, prefix));
+    }
+    return epochs;
+  }
+
   lag(): number {
     let batches = 0;
     for (const { partition, next } of this.options.log.ends())
@@ -271,7 +347,7 @@ class RocksDbIndex implements Index {
     const first = correction ? correction.originalUs(fromUs) - roundingUs : fromUs;
     const end = correction ? correction.originalUs(toUs) + roundingUs : toUs;
     const keys = batchKeys(gateway, stream, segment, first - longestUs, end);
-    for await (const page of this.wholePages(keys, batchesPerPage)) {
+    for await (const page of storePages(this.store, keys, { limit: batchesPerPage })) {
       const found: BatchFacts[] = [];
       for (const entry of page) {
         const facts = open(entry);
@@ -314,19 +390,7 @@ class RocksDbIndex implements Index {
   }
 
   private async *pages(range: KeyRange): AsyncIterable<StoreEntry> {
-    for await (const page of this.wholePages(range, pageEntries)) yield* page;
-  }
-
-  private async *wholePages(range: KeyRange, limit: number): AsyncIterable<StoreEntry[]> {
-    let { gte } = range;
-    for (;;) {
-      const page: StoreEntry[] = [];
-      const options = { limit, prefetch: limit };
-      for await (const entry of this.store.entries({ gte, lt: range.lt }, options)) page.push(entry);
-      if (page.length > 0) yield page;
-      if (page.length < limit) return;
-      gte = Buffer.concat([page[page.length - 1].key, Uint8Array.of(0)]);
-    }
+    for await (const page of storePages(this.store, range, { limit: pageEntries })) yield* page;
   }
 
   /** Without it a loss of power costs the work of indexing since the last table file, nothing else. */

@@ -1,9 +1,9 @@
 import type { OrderedStore } from '@fleetlog/shared/store';
 import { decodeJson } from './json-value.js';
+import { decodeChanges, type MinuteChanges } from './changes.js';
 import type { NumberedContext } from './facts.js';
 import { decodeIdSet, idSetsMax } from './id-sets.js';
 import { contextKey, epochKey, idSetKey, segmentKey, streamPrefix } from './keys.js';
-import { NumberReader } from './numbers.js';
 import type { Segment } from './segments.js';
 import { emptySummary } from './summary.js';
 import type { StreamSummary } from './types.js';
@@ -21,8 +21,13 @@ export interface StreamState {
   contexts: Map<string, NumberedContext>;
   /** Number by name. */
   idSets: Map<string, number>;
-  /** Batches by segment and minute, with their key. */
-  changes: Map<string, { readonly key: Uint8Array; readonly count: number }>;
+  /** By segment and minute. */
+  changes: Map<string, KeyedChanges>;
+}
+
+/** What happened to a minute, with its key. */
+export interface KeyedChanges extends MinuteChanges {
+  readonly key: Uint8Array;
 }
 
 const streamsMax = 16_384;
@@ -104,10 +109,9 @@ export class StreamCache {
     return stored && decodeIdSet(stored).number;
   }
 
-  /** Batches that are counted for a minute. */
-  async storedChanges(key: Uint8Array): Promise<number> {
+  async storedChanges(key: Uint8Array): Promise<MinuteChanges | undefined> {
     const stored = await this.store.get(key);
-    return stored ? new NumberReader(stored).next() : 0;
+    return stored && decodeChanges(stored);
   }
 
   /** Rank of an epoch that the store knows. */

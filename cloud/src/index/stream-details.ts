@@ -1,12 +1,12 @@
 import type { BatchHeader } from '@fleetlog/shared/batch';
 import type { StoreOperation } from '@fleetlog/shared/store';
-import { minutesOf, minuteUs } from './changes.js';
+import { minutesOf, minuteUs, newMinute } from './changes.js';
 import { contextName, contextOf, contextsMax } from './contexts.js';
 import type { NumberedContext } from './facts.js';
 import { encodeIdSet, idSetName, idSetsMax } from './id-sets.js';
 import { encodeJson } from './json-value.js';
 import { changesKey, contextKey, idSetKey } from './keys.js';
-import type { StreamCache, StreamState } from './stream-cache.js';
+import type { KeyedChanges, StreamCache, StreamState } from './stream-cache.js';
 
 /** Twice a distance to the context's is written exactly. */
 const distanceMaxUs = 2 ** 51;
@@ -57,21 +57,21 @@ export class StreamDetails {
     return number;
   }
 
-  /** Counts a batch; returns the new counts by their keys, which the same object stands for as long as it is known. */
-  async countChanges(segment: number, header: BatchHeader): Promise<[Uint8Array, number][]> {
+  /** Counts a batch; returns the new counts with their keys, which the same object stands for as long as it is known. */
+  async countChanges(segment: number, header: BatchHeader): Promise<KeyedChanges[]> {
     const { gateway, stream, state } = this;
-    const counted: [Uint8Array, number][] = [];
+    const counted: KeyedChanges[] = [];
     for (const minute of minutesOf(header)) {
       const name = `${segment}/${minute}`;
       let known = state.changes.get(name);
       if (!known) {
         const key = changesKey(gateway, stream, segment, minute * minuteUs);
-        known = { key, count: await this.cache.storedChanges(key) };
+        known = { key, ...((await this.cache.storedChanges(key)) ?? newMinute(state.summary.trimmed)) };
       }
-      const count = known.count + 1;
+      const next = { ...known, changes: known.changes + 1, batches: known.batches + 1 };
       state.changes.delete(name); // the latest stand last
-      state.changes.set(name, { key: known.key, count });
-      counted.push([known.key, count]);
+      state.changes.set(name, next);
+      counted.push(next);
     }
     return counted;
   }

@@ -16,13 +16,18 @@ export const emptySummary = (gateway: string, stream: string): StreamSummary => 
   segments: 0,
   contexts: 0,
   idSets: 0,
+  gaps: 0,
+  trimmed: 0,
 });
 
 /** Adds a batch, or a gap record, to the summary of its stream. */
 export function summarize(summary: StreamSummary, header: BatchHeader, entry: LogEntry): void {
   summary.kind = header.kind;
   summary.lastReceiveTimeUs = Math.max(summary.lastReceiveTimeUs, entry.receiveTimeUs);
-  if (header.codec === 'gap-1') return;
+  if (header.codec === 'gap-1') {
+    summary.gaps++;
+    return;
+  }
   if (summary.batches === 0) summary.origin = header.origin;
   else if (summary.origin !== undefined && summary.origin !== header.origin) summary.origin = 'mixed';
   summary.batches++;
@@ -31,3 +36,6 @@ export function summarize(summary: StreamSummary, header: BatchHeader, entry: Lo
   summary.firstTimeUs = Math.min(summary.firstTimeUs ?? Infinity, header.firstTimeUs);
   summary.lastTimeUs = Math.max(summary.lastTimeUs ?? -Infinity, header.lastTimeUs);
 }
+
+/** All that came of it was trimmed. */
+export const isEmpty = ({ batches, gaps }: StreamSummary): boolean => batches + gaps === 0;

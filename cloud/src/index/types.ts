@@ -62,6 +62,10 @@ export interface StreamSummary {
   segments: number;
   contexts: number;
   idSets: number;
+  /** Gap records. */
+  gaps: number;
+  /** Batches that were here once. */
+  trimmed: number;
 }
 
 /** Sequences that a gateway gave up, as its gap record tells. */
@@ -77,6 +81,32 @@ export interface GapRecord {
   records: number;
   firstTimeUs: number;
   lastTimeUs: number;
+}
+
+/** A batch or gap record as it came into the log. */
+export interface Arrival {
+  gateway: string;
+  stream: string;
+  partition: number;
+  offset: number;
+  receiveTimeUs: number;
+  epoch: string;
+  /** Sequences, both inclusive. */
+  first: number;
+  last: number;
+  isGap: boolean;
+  bytes: number;
+  records: number;
+  /** As they were stamped, and as they are corrected now. */
+  originalUs: readonly [first: number, last: number];
+  correctedUs: readonly [first: number, last: number];
+}
+
+/** What was trimmed from the log, of streams in one partition. */
+export interface IndexTrim {
+  /** Counts up from 1 in each partition, so that the index knows which it has followed. */
+  number: number;
+  streams: { gateway: string; stream: string; offsets: number[] }[];
 }
 
 export interface StreamFilter {
@@ -123,6 +153,10 @@ export interface Index extends AsyncDisposable {
    * a number that changes whenever its records may. What was computed of a minute holds while its number is the same.
    */
   revisions(range: Omit<BatchRange, 'times' | 'wants'>): Promise<Float64Array>;
+  /** Of one stream, in the order in which the log took them, from this offset on. Gap records are among them. */
+  arrivals(gateway: string, stream: string, offset?: number): AsyncIterable<Arrival>;
+  /** Follows what was trimmed from a partition of the log; it is durable when it resolves. */
+  trim(partition: number, trim: IndexTrim): Promise<void>;
   /** Batches in the log that aren't indexed yet. */
   lag(): number;
   /** Entries of the log that weren't readable and are left out. */

@@ -8,6 +8,8 @@ export interface HeldSequences {
   stream: string;
   /** Sequences that the log holds durably, gap records included. */
   held: RangeSet;
+  /** Those of them that retention has let go since; undefined where none. */
+  trimmed?: RangeSet | undefined;
   /** Sequence behind the last that the gateway ever announced for this epoch in a status, where it did. */
   announcedNext?: number | undefined;
 }

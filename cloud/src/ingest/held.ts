@@ -1,6 +1,7 @@
 import type { BatchIdentity } from '@fleetlog/shared/batch';
 import { RangeSet } from '@fleetlog/shared/util';
 import type { Log, LogNote } from '../log/log.js';
+import { allTrimmed } from '../retention/trimmed.js';
 import type { HeldSequences } from './fleet.js';
 
 /*
@@ -89,12 +90,14 @@ export async function* heldSequences(
   for await (const { key, value } of log.notes(`${announcedPrefix}${below}`)) {
     announced.set(key.slice(announcedPrefix.length), JSON.parse(Buffer.from(value).toString()) as number);
   }
+  const trimmed = await allTrimmed(log, below);
   const takes = (name: string): boolean => filter.stream === undefined || name.endsWith(`/${filter.stream}`);
   for await (const { key, value } of log.notes(`${heldPrefix}${below}`)) {
     const name = key.slice(heldPrefix.length);
     const announcedNext = announced.get(name);
     announced.delete(name);
-    if (takes(name)) yield { ...identityOf(name), held: readHeld(value), announcedNext };
+    if (!takes(name)) continue;
+    yield { ...identityOf(name), held: readHeld(value), trimmed: trimmed.get(name), announcedNext };
   }
   for (const [name, announcedNext] of announced) {
     if (takes(name) && announcedNext > 0) yield { ...identityOf(name), held: new RangeSet(), announcedNext };

@@ -7,6 +7,7 @@ import { checkBatch } from './check.js';
 import type { Fleet, GatewayPresence, HeldSequences, IngestCounters } from './fleet.js';
 import { CommitGroup } from './group.js';
 import { HeldCache, heldKey, heldLimits, heldSequences, type HeldLimits } from './held.js';
+import type { DiskGuard } from '../storage/disk-guard.js';
 import { Presences } from './presences.js';
 import { ArrivalQueue, type Arrival, type QueueLimits } from './queue.js';
 import { Refusals } from './refusals.js';
@@ -17,6 +18,8 @@ export interface IngestOptions {
   clock: Clock;
   queue: QueueLimits;
   held?: HeldLimits;
+  /** Where it is given, nothing is committed while it is full. */
+  room?: Pick<DiskGuard, 'isFull' | 'whenRoom'>;
 }
 
 /** One write of the log at most, so that its barrier doesn't keep the others waiting for long. */
@@ -171,6 +174,9 @@ export class Ingest implements Fleet, AsyncDisposable {
         if (this.closing.signal.aborted) return;
         await this.arrived.wait();
       }
+      const { room } = this.options;
+      if (room?.isFull) await room.whenRoom(this.closing.signal);
+      if (room?.isFull) return; // stopping: what waits isn't acknowledged, and comes again
       const arrivals = this.queue.take(groupBytesMax);
       const group = await this.commit(arrivals);
       if (!group) return;

@@ -4,6 +4,7 @@ import { RangeSet } from '@fleetlog/shared/util';
 import type { Index } from '../index/index.js';
 import type { Fleet } from '../ingest/fleet.js';
 import type { Log, PartitionEnds } from '../log/log.js';
+import type { Retention } from '../retention/retention.js';
 import { addPlace, emptySum, LogAccount } from './account.js';
 
 const problemKinds = ['unreadable', 'checksum', 'index', 'ranges'] as const;
@@ -29,12 +30,14 @@ const timeBoundUs = 2 ** 52;
 
 /**
  * Reads all of the log as it is now, and checks each batch, the index against the log, and the held sequences (what
- * gateways were told is safe) against both. Costs reading and no memory to speak of; ingest and readers go on.
+ * gateways were told is safe) against both. Costs reading and no memory to speak of; ingest and readers go on, and
+ * retention has to wait, so that what is counted stays.
  */
 export async function* verify(
-  parts: { log: Log; index: Index; fleet: Fleet },
+  parts: { log: Log; index: Index; fleet: Fleet; retention: Pick<Retention, 'pause'> },
   signal: AbortSignal,
 ): AsyncGenerator<VerifyEvent> {
+  using _pause = await parts.retention.pause();
   const check = new Verification(parts.log, parts.index, parts.fleet);
   let problems = 0;
   for await (const event of check.run(signal)) {
@@ -58,14 +61,16 @@ class Verification {
   async *run(signal: AbortSignal): AsyncGenerator<VerifyEvent> {
     // Everything that is held now is in the log up to the ends that are taken next.
     const held = new Map<string, RangeSet>();
-    for await (const { gateway, epoch, stream, held: ranges } of this.fleet.held()) {
-      held.set(`${gateway}/${epoch}/${stream}`, RangeSet.fromFlat(ranges.toFlat()));
+    for await (const { gateway, epoch, stream, held: ranges, trimmed } of this.fleet.held()) {
+      const expected = RangeSet.fromFlat(ranges.toFlat());
+      for (const [first, last] of trimmed ?? []) expected.remove(first, last);
+      held.set(`${gateway}/${epoch}/${stream}`, expected);
     }
     const ends = this.log.ends();
     for (const end of ends) yield* this.scan(end, ends, signal);
     await this.index.caughtUp(signal);
     yield* this.checkIndex(ends, signal);
-    yield* this.checkRanges(held, ends);
+    yield* this.checkRanges(held);
   }
 
   private async *scan(
@@ -96,13 +101,17 @@ class Verification {
   }
 
   /** Offsets that the log didn't give, unless they were trimmed meanwhile or never had an entry. */
-  private *lost(partition: number, first: number, last: number): Generator<VerifyEvent> {
+  private async *lost(partition: number, first: number, last: number): AsyncGenerator<VerifyEvent> {
     if (!this.log.isDense) return;
-    const kept = Math.max(first, this.log.ends()[partition].first);
-    if (kept > last) return;
-    this.mark(partition, kept, last);
-    const detail = 'The disk gives them back damaged, or not at all.';
-    yield { event: 'problem', kind: 'unreadable', detail, partition, first: kept, last };
+    const lost = new RangeSet([[first, last]]);
+    lost.remove(0, this.log.ends()[partition].first - 1);
+    for await (const [from, to] of this.log.removal?.removed(partition, first, last) ?? [])
+      lost.remove(from, to);
+    for (const [from, to] of lost) {
+      this.mark(partition, from, to);
+      const detail = 'The disk gives them back damaged, or not at all.';
+      yield { event: 'problem', kind: 'unreadable', detail, partition, first: from, last: to };
+    }
   }
 
   private mark(partition: number, first: number, last: number): void {
@@ -124,7 +133,7 @@ class Verification {
       for await (const facts of this.index.batches({ gateway, stream, ...range })) {
         signal.throwIfAborted();
         const { partition, offset, sequence } = facts;
-        if (offset >= ends[partition].next || offset < this.log.ends()[partition].first) continue;
+        if (offset >= ends[partition].next) continue;
         if (this.unreadable.get(partition)?.has(offset)) {
           const detail = `Sequence ${sequence} of epoch ${facts.epoch}, ${facts.records} records.`;
           const place = { partition, first: offset, last: offset };
@@ -141,19 +150,15 @@ class Verification {
     }
   }
 
-  /** What is held and not in the log: unless it was trimmed, or is unreadable and has been told already. */
-  private *checkRanges(
-    held: ReadonlyMap<string, RangeSet>,
-    ends: readonly PartitionEnds[],
-  ): Generator<VerifyEvent> {
+  /** What is held and not in the log: unless it is unreadable and has been told already. */
+  private *checkRanges(held: ReadonlyMap<string, RangeSet>): Generator<VerifyEvent> {
     for (const [life, ranges] of held) {
       const [gateway, epoch, stream] = life.split('/');
       const partition = this.log.partitionOf(gateway);
       const logged = this.found.sequences.get(life);
       for (const [first, last] of logged ?? []) ranges.remove(first, last);
-      const isTold = ends[partition].first > 0 || this.unreadable.has(partition);
       const missing = ranges.firstRange;
-      if (!missing || isTold) continue;
+      if (!missing || this.unreadable.has(partition)) continue;
       const detail =
         `Gateways were told that sequences ${missing[0]} to ${missing[1]} of epoch ${epoch} are safe ` +
         `(${ranges.size} in all), and the log doesn't hold them.`;

@@ -1,22 +1,33 @@
-import { integerPart, prefixRange, readInteger, type KeyRange } from '@fleetlog/shared/store';
+import {
+  integerPart,
+  prefixRange,
+  readInteger,
+  type KeyRange,
+  type StoreEntry,
+} from '@fleetlog/shared/store';
 
 /*
  * m              what was fixed when the log was made: JSON
  * e P O          entry: receive time (8 bytes, µs), then the batch; P: partition, 2 bytes; O: offset, 8 bytes
  * t P            what a trim has to leave behind: first offset kept, next offset, last receive time (3 × 8 bytes)
+ * r P O          range that was trimmed behind the first offset kept, by its first offset: its last one (8 bytes)
  * n text         note
  */
 const entryTag = 0x65;
 const trimTag = 0x74;
+const removedTag = 0x72;
 const noteTag = 0x6e;
 const entryKeyBytes = 11;
 const timeBytes = 8;
 
 export const metaKey: Uint8Array = Uint8Array.of(0x6d);
 
-export function entryKey(partition: number, offset: number): Uint8Array {
+export const entryKey = (partition: number, offset: number): Uint8Array =>
+  offsetKey(entryTag, partition, offset);
+
+function offsetKey(tag: number, partition: number, offset: number): Uint8Array {
   const key = Buffer.allocUnsafe(entryKeyBytes);
-  key[0] = entryTag;
+  key[0] = tag;
   key.writeUInt16BE(partition, 1);
   key.writeUInt32BE(Math.floor(offset / 0x1_0000_0000), 3);
   key.writeUInt32BE(offset >>> 0, 7);
@@ -60,6 +71,21 @@ export const readTrim = (value: Uint8Array): TrimState => ({
   next: readInteger(value, 8),
   lastReceiveTimeUs: readInteger(value, 16),
 });
+
+export const removedKey = (partition: number, first: number): Uint8Array =>
+  offsetKey(removedTag, partition, first);
+export const removedValue = integerPart;
+
+/** Trimmed ranges whose first offset is in `[first, next)`. */
+export const removedKeys = (partition: number, first: number, next: number): KeyRange => ({
+  gte: removedKey(partition, first),
+  lt: removedKey(partition, next),
+});
+
+export const removedRange = ({ key, value }: StoreEntry): [first: number, last: number] => [
+  offsetOf(key),
+  readInteger(value, 0),
+];
 
 export const noteKey = (key: string): Uint8Array => Buffer.from(`${String.fromCharCode(noteTag)}${key}`);
 export const noteName = (key: Uint8Array): string =>

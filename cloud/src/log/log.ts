@@ -25,6 +25,9 @@ export interface LogNote {
   value: Uint8Array;
 }
 
+/** Both inclusive. */
+export type OffsetRange = readonly [first: number, last: number];
+
 export interface PartitionEnds {
   partition: number;
   /** First offset that is kept. */
@@ -63,10 +66,28 @@ export interface Log extends AsyncDisposable {
   offsetAt(partition: number, timeUs: number): Promise<number>;
   /** Forgets what is before `offset`. */
   trim(partition: number, offset: number): Promise<void>;
+  /** How it forgets single entries; undefined where it can't. */
+  readonly removal: LogRemoval | undefined;
   /** Entries from `offset` on, and then each new one as it becomes durable, until the signal aborts. */
   follow(partition: number, offset: number, signal: AbortSignal): AsyncIterable<LogEntry>;
   ends(): PartitionEnds[];
   notes(prefix: string): AsyncIterable<LogNote>;
   note(key: string): Promise<Uint8Array | undefined>;
   diskBytes(): Promise<number>;
+}
+
+/** What a log can do that forgets more than its beginning. */
+export interface LogRemoval {
+  /**
+   * Forgets offsets, anywhere in the partition: all of them, with the notes, or none. Nobody reads them from then on; it
+   * is durable when it resolves. Offsets that aren't there (any more, or yet) are left out. Errors: as `append`.
+   */
+  remove(partition: number, ranges: Iterable<OffsetRange>, notes?: readonly LogNote[]): Promise<void>;
+  /** What was removed behind the first offset that is kept and touches `[first, last]`, ascending. */
+  removed(partition: number, first: number, last: number): AsyncIterable<OffsetRange>;
+  /**
+   * Gives the disk back what trimmed and removed entries take. `liveBytes`: of the batches that are kept, about: where
+   * the disk holds much more, files of which only a part is forgotten are written anew.
+   */
+  reclaim(liveBytes: number): Promise<void>;
 }

@@ -50,8 +50,8 @@ export async function loadPartition(store: OrderedStore, partition: number): Pro
   const ends = stored ? keys.readTrim(stored) : { first: 0, next: 0, lastReceiveTimeUs: 0 };
   const range = keys.entryRange(partition, ends.first, Number.MAX_SAFE_INTEGER);
   for await (const { key, value } of store.entries(range, { reverse: true, limit: 1 })) {
-    ends.next = keys.offsetOf(key) + 1;
-    ends.lastReceiveTimeUs = keys.receiveTimeOf(value);
+    ends.next = Math.max(ends.next, keys.offsetOf(key) + 1); // the last ones may be trimmed
+    ends.lastReceiveTimeUs = Math.max(ends.lastReceiveTimeUs, keys.receiveTimeOf(value));
   }
   return { ...ends, durableNext: ends.next };
 }

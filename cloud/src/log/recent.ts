@@ -9,6 +9,8 @@ export class RecentEntries {
   /** Appends in order: what has to go when there is no room. */
   private appends: { counts: Map<number, number>; bytes: number }[] = [];
   private bytes = 0;
+  /** By partition: before it something was trimmed that may be in memory still. */
+  private readonly staleBefore = new Map<number, number>();
 
   constructor(
     partitionCount: number,
@@ -37,10 +39,16 @@ export class RecentEntries {
     this.appends.splice(0, gone);
   }
 
+  /** What is up to `last` isn't given any more. */
+  forget(partition: number, last: number): void {
+    this.staleBefore.set(partition, Math.max(last + 1, this.staleBefore.get(partition) ?? 0));
+  }
+
   /** Entries from `offset` on; empty where the first of them isn't in memory. Offsets may have holes. */
   from(partition: number, offset: number): LogEntry[] {
     const entries = this.byPartition[partition];
-    if (entries.length === 0 || offset < entries[0].offset) return [];
+    const least = Math.max(entries[0]?.offset ?? Infinity, this.staleBefore.get(partition) ?? 0);
+    if (offset < least) return [];
     let [low, high] = [0, entries.length];
     while (low < high) {
       const middle = (low + high) >> 1;

@@ -3,11 +3,12 @@ import type { Logger } from '@fleetlog/shared/log';
 import { openRocksDb, type OrderedStore, type StoreOperation } from '@fleetlog/shared/store';
 import { Signal, type Clock } from '@fleetlog/shared/util';
 import * as keys from './keys.js';
-import type { Log, LogAppend, LogEntry, LogNote, PartitionEnds } from './log.js';
+import type { Log, LogAppend, LogEntry, LogNote, LogRemoval, OffsetRange, PartitionEnds } from './log.js';
 import { notesIn } from './notes.js';
 import { LogPages, pageEntriesMax, toEntry } from './pages.js';
 import { RecentEntries } from './recent.js';
 import { loadPartition, partitionCountOf, type Partition } from './open.js';
+import { removalOf, removedRanges } from './removal.js';
 
 export interface LogOptions {
   /** How many partitions a new log gets; an existing one keeps its own, and another number here is refused. */
@@ -30,6 +31,8 @@ const blobBytesMin = 1024;
 /** Each open table holds its index and filter in memory; log reads are sequential, so few need be open. */
 const openFilesMax = 64;
 const recentBytesMax = 16 * 1024 * 1024;
+/** Of the log's disk; beyond it what is kept beside trimmed entries is written anew. */
+const deadShareMax = 0.35;
 const retryMsMin = 100;
 const retryMsMax = 5000;
 
@@ -60,7 +63,7 @@ export async function logOver(store: OrderedStore, { partitions, logger, clock }
   return new RocksDbLog(store, loaded, logger, clock);
 }
 
-class RocksDbLog implements Log {
+class RocksDbLog implements Log, LogRemoval {
   readonly isDense = true;
   readonly grew = new Signal();
   private writing: Promise<unknown> = Promise.resolve();
@@ -113,7 +116,7 @@ class RocksDbLog implements Log {
       operations.push({ type: 'put', key: keys.entryKey(partition, offset), value });
       appended.push(toEntry(partition, offset, value));
     }
-    for (const { key, value } of notes) operations.push({ type: 'put', key: keys.noteKey(key), value });
+    operations.push(...notes.map(notePut));
     await this.store.write(operations);
     for (const [i, partition] of this.partitions.entries()) {
       partition.next = next[i];
@@ -154,29 +157,51 @@ class RocksDbLog implements Log {
   async offsetAt(partition: number, timeUs: number): Promise<number> {
     this.checkPartition(partition);
     let { first: low, durableNext: high } = this.partitions[partition];
+    const end = high;
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
-      const [entry] = await this.get(partition, [middle]);
-      // One that isn't there any more was trimmed meanwhile, and so was all before it.
-      if (!entry || entry.receiveTimeUs < timeUs) low = middle + 1;
+      const entry = await this.firstEntry(partition, middle, high);
+      if (entry && entry.receiveTimeUs < timeUs) low = entry.offset + 1;
       else high = middle;
     }
-    return low;
+    return (await this.firstEntry(partition, low, end))?.offset ?? end;
+  }
+
+  /** The first one that is kept in `[from, to)`. */
+  private async firstEntry(partition: number, from: number, to: number): Promise<LogEntry | undefined> {
+    for await (const [entry] of this.pages.read(partition, from, to, 1)) return entry;
+    return undefined;
   }
 
   trim(partition: number, offset: number): Promise<void> {
+    return this.remove(partition, [[0, offset - 1]]);
+  }
+
+  get removal(): LogRemoval {
+    return this;
+  }
+
+  remove(partition: number, ranges: Iterable<OffsetRange>, notes: readonly LogNote[] = []): Promise<void> {
     this.checkPartition(partition);
     return this.inTurn(async () => {
       const state = this.partitions[partition];
-      const first = Math.min(offset, state.next);
-      if (first <= state.first) return;
-      await this.store.write([
-        { type: 'delete-range', ...keys.entryRange(partition, state.first, first) },
-        { type: 'put', key: keys.trimKey(partition), value: keys.trimValue({ ...state, first }) },
-      ]);
-      state.first = first;
+      const change = await removalOf(this.store, partition, state, ranges);
+      await this.store.write([...change.operations, ...notes.map(notePut)]);
+      state.first = change.first;
+      this.recent.forget(partition, change.last);
       await this.untilDurable();
     });
+  }
+
+  async *removed(partition: number, first: number, last: number): AsyncIterable<OffsetRange> {
+    this.checkPartition(partition);
+    yield* removedRanges(this.store, partition, first, last);
+  }
+
+  async reclaim(liveBytes: number): Promise<void> {
+    await this.store.compact();
+    const deadShare = 1 - liveBytes / (await this.store.diskBytes());
+    if (deadShare > deadShareMax) await this.store.compact({ rewriteShare: Math.min(1, 2 * deadShare) });
   }
 
   async *follow(partition: number, offset: number, signal: AbortSignal): AsyncIterable<LogEntry> {
@@ -278,3 +303,5 @@ class RocksDbLog implements Log {
     this.closing.signal.throwIfAborted();
   }
 }
+
+const notePut = ({ key, value }: LogNote): StoreOperation => ({ type: 'put', key: keys.noteKey(key), value });

@@ -1,4 +1,5 @@
 export * from './store.js';
 export * from './keys.js';
+export { storePages } from './pages.js';
 export { isDamage, openRocksDb, type RocksDbOptions } from './rocksdb.js';
 export { WalSync } from './wal-sync.js';

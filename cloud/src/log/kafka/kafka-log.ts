@@ -42,6 +42,8 @@ interface Parts {
 export class KafkaLog implements Log {
   /** The markers of transactions have offsets too. */
   readonly isDense = false;
+  /** Kafka forgets from the beginning of a partition only. */
+  readonly removal = undefined;
   readonly grew = new Signal();
   private readonly queue: AppendQueue;
   private readonly grown: Signal[];
