@@ -70,7 +70,7 @@ describe('imports', () => {
     return Buffer.from(await answer.bytes());
   }
 
-  for (const format of ['candump', 'blf', 'asc', 'trc', 'mcap'] as const) {
+  for (const format of ['candump', 'blf', 'asc', 'trc', 'mcap', 'mf4'] as const) {
     it(`give the same frames back: ${format}, in the log and out again`, async () => {
       const first = `a${++streams}`;
       const second = `b${streams}`;

@@ -36,7 +36,7 @@ export function exportCommand(streams: CliStreams): Command {
   return createSubcommand(
     'export',
     'The records of a stream in event-time order, to stdout or a file.\n\n' +
-      'ndjson, csv, parquet, mcap and geojson take any streams of any gateways; candump, asc, blf and trc several of one gateway, whose ' +
+      'ndjson, csv, parquet, mcap and geojson take any streams of any gateways; candump, asc, blf, mf4 and trc several of one gateway, whose ' +
       'interfaces they tell apart by name or number; lines and gpx take one.\n\n' +
       'With --output the file is FILE.part until it is complete. Where the export breaks off, run the same command ' +
       'again: it goes on (with any format), or says that the records have changed meanwhile and begins anew.\n\n' +

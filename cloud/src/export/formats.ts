@@ -6,6 +6,7 @@ import { BlfFormatter } from './blf.js';
 import { CsvFormatter } from './csv.js';
 import type { Formatter } from './formatter.js';
 import { McapFormatter } from './mcap.js';
+import { Mf4Formatter } from './mf4.js';
 import { NdjsonFormatter } from './ndjson.js';
 import { ParquetFormatter } from './parquet.js';
 import { GeojsonFormatter, GpxFormatter } from './tracks.js';
@@ -60,6 +61,7 @@ export const formats = {
   asc: { contentType: text, kinds: ['can'], streams: 'of-gateway', create: () => new AscFormatter() },
   trc: { contentType: text, kinds: ['can'], streams: 'of-gateway', create: () => new TrcFormatter() },
   blf: { contentType: binary, kinds: ['can'], streams: 'of-gateway', create: () => new BlfFormatter() },
+  mf4: { contentType: binary, kinds: ['can'], streams: 'of-gateway', create: () => new Mf4Formatter() },
 } as const satisfies Record<string, Format>;
 
 export type FormatName = keyof typeof formats;
