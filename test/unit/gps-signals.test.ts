@@ -112,6 +112,47 @@ describe('signals of GPS receivers', () => {
     }
   });
 
+  it('are of the epoch that the pause between two tells, in whatever order they come and wherever the record begins', () => {
+    // In each second as many satellites are seen as the second says: 20 in the first.
+    const lists = (second: number): string[] => [gsa('01,02'), gsv('GP', `${20 + second}`)];
+    const timeOf = (second: number): string => `10000${second}`;
+    const orders: Record<string, ((second: number) => string[])[]> = {
+      'lists behind': [(second) => [rmc(timeOf(second)), gga(timeOf(second)), ...lists(second)]],
+      'lists before': [(second) => [...lists(second), rmc(timeOf(second)), gga(timeOf(second))]],
+      'lists before, and then behind': [
+        (second) => [...lists(second), gga(timeOf(second))],
+        (second) => [gga(timeOf(second)), ...lists(second)],
+      ],
+    };
+    for (const [what, [order, later = order]] of Object.entries(orders)) {
+      for (const missing of [0, 1, 2]) {
+        const held = new TextLines();
+        for (let second = 0; second < 9; second++) {
+          const lines = (second < 5 ? order : later)(second);
+          for (const [i, line] of lines.slice(second === 0 ? missing : 0).entries()) {
+            const bytes = Buffer.from(`${line}\r\n`);
+            held.append(
+              startUs + second * 1_000_000 + i * 20_003 + ((second * 37) % 11),
+              bytes,
+              0,
+              bytes.length,
+            );
+          }
+        }
+        const { 'position/satellitesSeen': seen } = valuesOf(
+          ['position/satellitesSeen'],
+          held,
+          held.count,
+          1e6,
+        );
+        const bySecond = seen.map((value) => value.split(':').map((part) => Math.floor(Number(part))));
+        // The first epochs show what pauses there are.
+        const expected = [4, 5, 6, 7, 8].map((second) => [second, 20 + second]);
+        assert.deepEqual(bySecond.slice(-5), expected, `${what}, ${missing} missing`);
+      }
+    }
+  });
+
   it('are the same however the lines are cut into portions', () => {
     const lines = linesOf(
       ['100000', '100001', '100002'].flatMap((time) => [

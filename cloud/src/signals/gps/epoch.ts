@@ -1,3 +1,4 @@
+import { Pauses } from './pauses.js';
 import { at, mode, newFix, type Fix } from './position.js';
 
 /** What the reports of one epoch say together. */
@@ -116,18 +117,22 @@ const whereThereIsAFix = [
 
 /** An epoch whose reports come over a longer time has ended without saying so. */
 const epochUsMax = 5_000_000;
+/** Only sentences without a time are in doubt, and the others tell that of the day. */
+const daySeconds = 86_400;
 /** And one of more reports. */
 const epochReportsMax = 1000;
 
 /**
  * Puts together the reports of one epoch: a receiver says in several what it found at one moment. Those that tell the
- * moment (a tag) decide. Those that don't, a list of satellites for instance, stand before or behind them: one that
- * the epoch has had already belongs to the next.
+ * moment (a tag) decide. Those that don't, a list of satellites for instance, stand before or behind them: where the
+ * receiver pauses between epochs, the pause tells; else one that the epoch has had already belongs to the next.
  */
 export class EpochAssembler {
   private current = new EpochFacts();
   /** What came behind the last report with a tag, and seems to be of the next epoch. */
   private next = new EpochFacts();
+  private isNextBehindPause = false;
+  private readonly pauses = new Pauses();
 
   /** `close`: gets each epoch when it has ended; the fix is valid during the call only. */
   constructor(private readonly close: (timeUs: number, fix: Fix) => void) {}
@@ -142,7 +147,13 @@ export class EpochAssembler {
   take(type: string, timeUs: number, tag: number): EpochFacts {
     this.expire(timeUs);
     if (this.current.reports >= epochReportsMax) this.finish();
-    if (!Number.isNaN(tag)) return this.takeTagged(type, timeUs, tag);
+    const pauseUs = this.pauses.before(timeUs);
+    if (!Number.isNaN(tag)) return this.takeTagged(type, timeUs, tag, pauseUs);
+    if (pauseUs > 0 && !Number.isNaN(this.current.tag)) {
+      this.putBehind();
+      this.isNextBehindPause = true;
+      return counted(this.next, type, timeUs, tag);
+    }
     if (this.next.reports === 0 && !this.current.hasHad(type))
       return counted(this.current, type, timeUs, tag);
     if (this.next.hasHad(type)) this.turn(); // a receiver that knows no time: by the order of its reports alone
@@ -160,17 +171,31 @@ export class EpochAssembler {
     if (this.current.reports > 0) this.turn();
   }
 
-  private takeTagged(type: string, timeUs: number, tag: number): EpochFacts {
+  private takeTagged(type: string, timeUs: number, tag: number, pauseUs: number): EpochFacts {
     const isOther = !Number.isNaN(this.current.tag) && this.current.tag !== tag;
-    if (isOther) this.turn();
-    else if (this.next.reports > 0) {
+    if (isOther) {
+      // The new epoch begins here, and what came before the pause is the old one's. In a recording whose times are the
+      // receiver's own every epoch seems to begin with its first tag: the pause is what the tags are apart.
+      const apartS = (tag - this.current.tag + daySeconds) % daySeconds;
+      const isArrival = Math.abs(pauseUs - apartS * 1e6) > 1;
+      if (pauseUs > 0 && isArrival && !this.isNextBehindPause) this.putBehind();
+      this.turn();
+    } else if (this.next.reports > 0) {
       this.current.merge(this.next);
       this.next.clear();
     }
     return counted(this.current, type, timeUs, tag);
   }
 
+  /** What seemed to be of the next epoch is of this one. */
+  private putBehind(): void {
+    this.current.merge(this.next);
+    this.next.clear();
+  }
+
   private turn(): void {
+    this.pauses.turn();
+    this.isNextBehindPause = false;
     const closed = this.current;
     const fix = closed.finish();
     if (fix) this.close(closed.timeUs, fix);
