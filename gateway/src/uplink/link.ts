@@ -16,8 +16,11 @@ export interface Link {
    * the link dies.
    */
   publish(topic: string, payload: Uint8Array, options?: { retain?: boolean }): Promise<void>;
-  /** Resolves when what was published has left for the operating system, or the link is closed. */
-  drained(): Promise<void>;
+  /**
+   * Resolves when what was published has left for the operating system, the link is closed, or the signal aborts. Called
+   * for each turn of a connection that may last for weeks: it must leave nothing with `closed` or the signal.
+   */
+  drained(signal: AbortSignal): Promise<void>;
   /** Tells the meter what went over the wire since the last time. */
   count(): void;
   /** Says goodbye, so that the broker doesn't publish the last will. */

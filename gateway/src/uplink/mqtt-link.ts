@@ -148,13 +148,19 @@ class MqttLink implements Link {
     this.options.meter.count(bytesWritten - sent, bytesRead - received);
   }
 
-  async drained(): Promise<void> {
-    const { stream } = this.client;
-    if (!stream.writableNeedDrain || !this.client.connected) return;
-    const drain = Promise.withResolvers<void>();
-    stream.once('drain', drain.resolve);
-    await Promise.race([drain.promise, this.closed]);
-    stream.off('drain', drain.resolve);
+  async drained(signal: AbortSignal): Promise<void> {
+    const { client } = this;
+    const { stream } = client;
+    if (!stream.writableNeedDrain || !client.connected || signal.aborted) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const stop = (): void => resolve();
+    stream.once('drain', stop);
+    client.once('close', stop);
+    signal.addEventListener('abort', stop, { once: true });
+    await promise;
+    stream.off('drain', stop);
+    client.off('close', stop);
+    signal.removeEventListener('abort', stop);
   }
 
   async end(): Promise<void> {

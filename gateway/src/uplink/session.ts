@@ -115,7 +115,7 @@ export class Session {
       if (both.aborted) resolve(undefined);
       both.addEventListener('abort', () => resolve(undefined), { once: true });
     });
-    const tasks = [this.send(both, stopped), this.follow(both), this.tick(both)].map((task) =>
+    const tasks = [this.send(both), this.follow(both), this.tick(both)].map((task) =>
       endsQuietly(task, both),
     );
     try {
@@ -189,7 +189,7 @@ export class Session {
     this.wake.set();
   }
 
-  private async send(signal: AbortSignal, stopped: Promise<undefined>): Promise<void> {
+  private async send(signal: AbortSignal): Promise<void> {
     const { buffer, budget, schedule, clock } = this.parts;
     while (!signal.aborted) {
       const nowMs = this.nowMs();
@@ -197,7 +197,7 @@ export class Session {
       const turn = schedule.next(streams, this.openLanes(nowMs));
       if (turn !== undefined) {
         await this.take(turn);
-        await Promise.race([this.link.drained(), stopped]);
+        await this.link.drained(signal);
         continue;
       }
       const waitMs = this.admission.waitMs(nowMs);
