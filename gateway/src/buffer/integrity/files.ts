@@ -1,5 +1,6 @@
 import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { limits } from '@fleetlog/shared/batch';
 import { carve, readWal } from './carve.js';
 import { sealedAt, sealMagic, type KeyValue } from './sealed-value.js';
 
@@ -14,7 +15,9 @@ export async function dataFiles(folder: string): Promise<{ name: string; path: s
 
 /** A log of several GiB is no log of ours; a write buffer's worth is what one holds. */
 const walBytesMax = 1024 * 1024 * 1024;
-const chunkBytes = 16 * 1024 * 1024;
+const chunkBytes = 1024 * 1024;
+/** Longest sealed value: a batch, and what is stored with it. */
+const valueBytesMax = limits.batchBytesMax + 64 * 1024;
 /** On a bad disk a read fails for all it asks for: then in pieces, so that one bad sector costs no more than that. */
 const pieceBytes = 4096;
 
@@ -23,7 +26,7 @@ export interface FileDamage {
   isDamaged: boolean;
 }
 
-/** Every sealed value in a file. A chunk's values are views, to be used before the next one is asked for. */
+/** Every sealed value in a file, as a view that is to be used before the next one is asked for. */
 export async function* valuesOf(
   file: { path: string; isWal: boolean },
   damage: FileDamage,
@@ -37,29 +40,38 @@ export async function* valuesOf(
   const handle = await open(file.path, 'r');
   try {
     const { size } = await handle.stat();
-    let rest = Buffer.alloc(0);
+    let window = Buffer.allocUnsafe(2 * chunkBytes);
+    let held = 0;
     for (let at = 0; at < size;) {
       const wanted = Math.min(chunkBytes, size - at);
-      const chunk = await readPiecewise(handle, at, wanted, damage);
+      if (held + wanted > window.length) window = grown(window, held + valueBytesMax);
+      await readPiecewise(handle, at, window.subarray(held, held + wanted), damage);
       at += wanted;
-      const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+      const bytes = window.subarray(0, held + wanted);
       let done = 0;
       let next = bytes.indexOf(sealMagic);
       while (next >= 0) {
         const found = sealedAt(bytes, next);
         // What doesn't end in this chunk may end in the next; beyond the longest possible value it can't.
-        if (!found && at < size && bytes.length - next < chunkBytes / 2 + sealMagic.length) break;
+        if (!found && at < size && bytes.length - next < valueBytesMax) break;
         if (found) yield found;
         else damage.isDamaged = true;
         done = found ? found.end : next + 1;
         next = bytes.indexOf(sealMagic, done);
       }
-      rest = Buffer.from(bytes.subarray(next >= 0 ? next : Math.max(done, bytes.length - 3)));
+      held = bytes.length - (next >= 0 ? next : Math.max(done, bytes.length - 3));
+      window.copyWithin(0, bytes.length - held, bytes.length);
     }
-    if (rest.indexOf(sealMagic) >= 0) damage.isDamaged = true;
+    if (window.subarray(0, held).indexOf(sealMagic) >= 0) damage.isDamaged = true;
   } finally {
     await handle.close();
   }
+}
+
+function grown(window: Buffer, bytes: number): Buffer<ArrayBuffer> {
+  const larger = Buffer.allocUnsafe(bytes);
+  window.copy(larger);
+  return larger;
 }
 
 async function readBadly(path: string, damage: FileDamage): Promise<Buffer> {
@@ -68,29 +80,31 @@ async function readBadly(path: string, damage: FileDamage): Promise<Buffer> {
   } catch {
     const handle = await open(path, 'r');
     try {
-      return await readPiecewise(handle, 0, (await handle.stat()).size, damage);
+      const bytes = Buffer.alloc((await handle.stat()).size);
+      await readPiecewise(handle, 0, bytes, damage);
+      return bytes;
     } finally {
       await handle.close();
     }
   }
 }
 
+/** Fills `into`; what doesn't read becomes zero. */
 async function readPiecewise(
   handle: Awaited<ReturnType<typeof open>>,
   position: number,
-  bytes: number,
+  into: Buffer,
   damage: FileDamage,
-): Promise<Buffer> {
-  const buffer = Buffer.alloc(bytes);
+): Promise<void> {
   try {
-    const { bytesRead } = await handle.read(buffer, 0, bytes, position);
-    if (bytesRead === bytes) return buffer;
+    const { bytesRead } = await handle.read(into, 0, into.length, position);
+    if (bytesRead === into.length) return;
   } catch {
     // as pieces, below
   }
-  for (let at = 0; at < bytes; at += pieceBytes) {
-    const piece = Math.min(pieceBytes, bytes - at);
-    await handle.read(buffer, at, piece, position + at).catch(() => (damage.isDamaged = true));
+  into.fill(0);
+  for (let at = 0; at < into.length; at += pieceBytes) {
+    const piece = Math.min(pieceBytes, into.length - at);
+    await handle.read(into, at, piece, position + at).catch(() => (damage.isDamaged = true));
   }
-  return buffer;
 }

@@ -42,7 +42,7 @@ export interface RescueParts {
   logger: Logger;
 }
 
-const writeBytes = 4 * 1024 * 1024;
+const writeBytes = 512 * 1024;
 const fullRetryMs = 5000;
 
 /**
