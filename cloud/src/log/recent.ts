@@ -1,5 +1,8 @@
 import type { LogEntry } from './log.js';
 
+/** What an entry takes beside its bytes: small batches must not take many times the limit. */
+const entryOverheadBytes = 400;
+
 /**
  * The last entries of each partition, in memory: whoever follows the log closely, as the index does, reads nothing
  * from disk. Bounded in bytes over all partitions; the oldest appends go first.
@@ -26,7 +29,7 @@ export class RecentEntries {
     for (const entry of entries) {
       this.byPartition[entry.partition].push(entry);
       counts.set(entry.partition, (counts.get(entry.partition) ?? 0) + 1);
-      bytes += entry.bytes.length;
+      bytes += entry.bytes.length + entryOverheadBytes;
     }
     this.appends.push({ counts, bytes });
     this.bytes += bytes;
