@@ -17,6 +17,8 @@ const suites: Record<string, () => Promise<BenchRow[]>> = {
   flash: async () => (await import('./flash.bench.js')).benchFlash(),
   buffer: async () => (await import('./buffer.bench.js')).benchBuffer(),
   footprint: async () => (await import('./footprint.bench.js')).benchFootprint(),
+  start: async () => (await import('./start.bench.js')).benchStart(),
+  day: async () => (await import('./day.bench.js')).benchDay(),
   ingest: async () => (await import('./ingest.bench.js')).benchIngest(),
   kafka: async () => (await import('./kafka.bench.js')).benchKafka(),
   export: async () => (await import('./export.bench.js')).benchExport(),

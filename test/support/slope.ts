@@ -15,12 +15,30 @@ export function leastOfEach(samples: readonly Sample[], spanHours: number): Samp
   return [...least.values()];
 }
 
-/** Of the line through the samples (least squares), bytes an hour. */
-export function slopePerHour(samples: readonly Sample[]): number {
-  const mean = (value: (sample: Sample) => number): number =>
-    samples.reduce((sum, sample) => sum + value(sample), 0) / samples.length;
-  const meanHours = mean(({ hours }) => hours);
-  const meanBytes = mean(({ bytes }) => bytes);
-  const covariance = mean(({ hours, bytes }) => (hours - meanHours) * (bytes - meanBytes));
-  return covariance / mean(({ hours }) => (hours - meanHours) ** 2);
+export interface Trend {
+  /** Bytes an hour. */
+  perHour: number;
+  /** It is between these with a certainty of 95 %. */
+  low: number;
+  high: number;
+}
+
+/**
+ * How fast samples grow: the median of the slopes between all pairs (Theil–Sen), which single outliers don't move, and
+ * its interval of confidence by Kendall's statistic (Sen 1968, "Estimates of the regression coefficient based on
+ * Kendall's tau", section 6). Needs four samples or more.
+ */
+export function trendOf(samples: readonly Sample[]): Trend {
+  const slopes = samples.flatMap((to, i) =>
+    samples.slice(0, i).map((from) => (to.bytes - from.bytes) / (to.hours - from.hours)),
+  );
+  slopes.sort((a, b) => a - b);
+  const n = samples.length;
+  const halfWidth = 1.96 * Math.sqrt((n * (n - 1) * (2 * n + 5)) / 18);
+  const at = (place: number): number => slopes[Math.max(0, Math.min(slopes.length - 1, Math.round(place)))];
+  return {
+    perHour: at((slopes.length - 1) / 2),
+    low: at((slopes.length - halfWidth) / 2 - 1),
+    high: at((slopes.length + halfWidth) / 2),
+  };
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import packets from 'mqtt-packet';
 import { fillLengthCache } from '@fleetlog/shared/mqtt';
-import { leastOfEach, slopePerHour } from '../support/slope.js';
+import { leastOfEach, trendOf } from '../support/slope.js';
 
 const MiB = 2 ** 20;
 
@@ -25,14 +25,24 @@ describe('memory', () => {
     assert.ok(held < MiB, `${held} bytes held`);
   });
 
-  it('that grows is told from memory that rises and falls', () => {
-    const sawtooth = (perHour: number): { hours: number; bytes: number }[] =>
+  it('that grows is told from memory that rises and falls, and how certain that is', () => {
+    const sawtooth = (perHour: number, outliers = 0): { hours: number; bytes: number }[] =>
       Array.from({ length: 600 }, (_, i) => ({
         hours: i / 600,
-        bytes: 1e8 + (perHour * i) / 600 + (i % 7) * 1e6,
+        bytes: 1e8 + (perHour * i) / 600 + (i % 7) * 1e6 + (i % 200 < outliers ? 1e8 : 0),
       }));
-    const slope = (perHour: number): number => slopePerHour(leastOfEach(sawtooth(perHour), 1 / 30));
-    assert.ok(Math.abs(slope(0)) < 0.1 * MiB);
-    assert.ok(Math.abs(slope(5 * MiB) - 5 * MiB) < 0.2 * MiB);
+    for (const perHour of [0, 5 * MiB]) {
+      for (const outliers of [0, 30]) {
+        const trend = trendOf(leastOfEach(sawtooth(perHour, outliers), 1 / 60));
+        assert.ok(Math.abs(trend.perHour - perHour) < 0.2 * MiB, `${trend.perHour}`);
+        assert.ok(trend.low <= perHour && trend.high >= perHour && trend.high - trend.low < 2 * MiB);
+      }
+    }
+  });
+
+  it('of which little is known yet has a wide interval', () => {
+    const few = [3, 1, 4, 1, 5].map((bytes, hours) => ({ hours, bytes }));
+    const { low, high } = trendOf(few);
+    assert.ok(low < 0 && high > 0);
   });
 });
