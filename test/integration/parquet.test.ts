@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Json } from '@duckdb/node-api';
 import {
@@ -13,7 +14,9 @@ import {
   FRAME_TX,
   type CanFrames,
 } from '@fleetlog/shared/can';
+import { ParquetFormatter } from '#cloud/export/parquet.js';
 import { duckRows } from '../support/duck-rows.js';
+import { generateSecond } from '../support/generate-frames.js';
 import { mixedFrames } from '../support/mixed-frames.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { exportedAs, writeExport } from '../support/write-export.js';
@@ -55,5 +58,27 @@ describe('Parquet exports and DuckDB', () => {
     assert.deepEqual(rows, expected(frames));
     const groups = await duckRows(`select count(distinct row_group_id) from parquet_metadata('${path}')`);
     assert.deepEqual(groups, [['3']]);
+  });
+
+  it('are whole where the list of row groups is long', async () => {
+    await using folder = await tempFolder('parquet');
+    const path = join(folder.path, 'export.parquet');
+    const frames = generateSecond(1);
+    const formatter = new ParquetFormatter();
+    const rows = 300_000;
+    const pieces: Uint8Array[] = [];
+    for (let left = rows; left > 0; left -= frames.count) {
+      frames.baseTimeUs += 1_000_000;
+      const count = Math.min(left, frames.count);
+      pieces.push(formatter.format({ kind: 'can', columns: frames }, 0, count, exportedAs).slice());
+    }
+    await writeFile(path, [...pieces, formatter.end()]);
+    const found = await duckRows(
+      `select count(*), count(distinct time), (select count(distinct row_group_id) from parquet_metadata('${path}')) > 15,
+        (select num_rows from parquet_file_metadata('${path}')) from '${path}' where id > 0`,
+    );
+    const [[count, times, isLong, told]] = found;
+    assert.deepEqual([count, isLong, told], [String(rows), true, String(rows)]);
+    assert.ok(Number(times) > rows / 2);
   });
 });
