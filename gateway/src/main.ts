@@ -104,11 +104,12 @@ export function bufferOptions(
 function streamPolicy({ streams }: GatewayConfig, stream: string): StreamPolicy {
   if (stream === EVENTS_STREAM) return eventsPolicy;
   if (!Object.hasOwn(streams, stream)) return forgottenStreamPolicy;
-  const { priority, whenFull, maxAge, source } = streams[stream];
+  const { priority, whenFull, maxAge, thin, source } = streams[stream];
   return {
     priority,
     whenFull: whenFull ?? (source === 'file' ? 'wait' : 'drop'),
     maxAgeMs: maxAge === undefined ? undefined : durationMs(maxAge),
+    keepEachNth: thin,
   };
 }
 

@@ -6,7 +6,7 @@ import { openRocksDb, readInteger } from '@fleetlog/shared/store';
 import { RangeSet } from '@fleetlog/shared/util';
 import type { BufferedStream, GatewayBuffer } from '#gateway/buffer/buffer.js';
 import { openBuffer } from '#gateway/buffer/open-buffer.js';
-import { refusedKeptMax } from '#gateway/buffer/rocksdb-buffer.js';
+import { refusedKeptMax } from '#gateway/buffer/removals.js';
 import { bufferOptions } from '../support/buffer-options.js';
 import { sealedBatch } from '../support/sealed-batches.js';
 import { accountOf } from '../support/sequence-account.js';

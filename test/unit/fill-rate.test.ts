@@ -18,7 +18,13 @@ describe('how fast the buffer fills', () => {
       get spaceState() {
         return state;
       },
-      streams: () => [{ bytesPut: ((clock.monotonicUs() - started) / 1e6) * bytesPerSecond, givenUp: given }],
+      streams: () => [
+        {
+          bytesPut: ((clock.monotonicUs() - started) / 1e6) * bytesPerSecond,
+          givenUp: given,
+          thinned: given,
+        },
+      ],
     } as unknown as GatewayBuffer;
     const rate = new FillRate(buffer, clock, {
       note: (type, attributes) => notes.push({ type, attributes }),

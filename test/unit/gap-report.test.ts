@@ -57,6 +57,7 @@ describe('gap report', () => {
     assert.deepEqual(report, {
       rows: [],
       truncated: false,
+      thinned: 0,
       streams: 1,
       held: 100,
       batches: { explained: 0, pending: 0, trimmed: 0, missing: 0 },
@@ -134,6 +135,32 @@ describe('gap report', () => {
         for (const [from, to] of held.holes(0, end - 1)) assert.ok(accounted.covers(from, to));
       }),
     );
+  });
+
+  it('tells what was taken out of thinned batches, a run of them in one row, and counts these as held', async () => {
+    const thinned = (sequence: number, detail = 'one in 10'): GapRecord => {
+      const [firstTimeUs, lastTimeUs] = [1000 * sequence, 1000 * sequence + 900];
+      return { ...gap(sequence, sequence), cause: 'thinned', detail, records: 540, firstTimeUs, lastTimeUs };
+    };
+    const told = [gap(0, 3), thinned(4), thinned(5), thinned(6), thinned(7, 'one in 5'), thinned(9)];
+    const report = await gapReport(indexOf(told), fleetOf(new RangeSet([[0, 19]])), {});
+    assert.deepEqual(
+      report.rows.map(({ first, last, state, record }) => [
+        first,
+        last,
+        state,
+        record?.cause,
+        record?.records,
+      ]),
+      [
+        [0, 3, 'explained', 'buffer-full', 1],
+        [4, 6, 'explained', 'thinned', 3 * 540],
+        [7, 7, 'explained', 'thinned', 540],
+        [9, 9, 'explained', 'thinned', 540],
+      ],
+    );
+    assert.deepEqual([report.rows[1].record?.firstTimeUs, report.rows[1].record?.lastTimeUs], [4000, 6900]);
+    assert.deepEqual([report.held, report.thinned, report.batches.explained], [16, 5, 4]);
   });
 
   it('lists so many rows at most, and counts all of them', async () => {

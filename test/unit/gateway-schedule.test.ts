@@ -16,6 +16,7 @@ const stream = (name: string, first: number, durableNext: number): BufferedStrea
   bytesPut: 0,
   refused: 0,
   givenUp: { batches: 0, records: 0, bytes: 0 },
+  thinned: { batches: 0, records: 0, bytes: 0 },
 });
 const both = { live: true, backlog: true };
 const still = (): number => 0;

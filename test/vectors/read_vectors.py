@@ -126,7 +126,18 @@ def read_header(fields):
         need(header["lastSequence"] == sequence)
         need(header["recordCount"] <= 2**20, "LIMIT")
     need(header["rawBytes"] <= 16 * 2**20, "LIMIT")
+    if 16 in fields:
+        need(codec != "gap-1")
+        header["thinned"] = read_thinned(fields[16])
     return header
+
+
+def read_thinned(value):
+    need(isinstance(value, list) and len(value) >= 4)
+    first = whole(value[2])
+    thinned = {"keepEachNth": whole(value[0], 2), "records": whole(value[1], 1)}
+    need(thinned["records"] <= 2**20)
+    return {**thinned, "firstTimeUs": first, "lastTimeUs": whole(value[3], first)}
 
 
 def text(value, pattern):

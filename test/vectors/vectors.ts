@@ -73,6 +73,13 @@ function valid(): Vector[] {
     { name: 'events-empty', description: 'No events', bytes: seal(encodeEvents([])) },
     { name: 'gap', description: 'One sequence given up', bytes: seal(gap) },
     {
+      name: 'can-thinned',
+      description: 'What a full buffer left of a batch: each tenth frame of each identifier',
+      bytes: seal(encodeCan(oneFrame()), {
+        thinned: { keepEachNth: 10, records: 9, firstTimeUs: baseUs + 100_000, lastTimeUs: baseUs + 900_000 },
+      }),
+    },
+    {
       name: 'gap-range',
       description:
         'A range of sequences given up, of unknown content, by a gateway whose clock was never set',
@@ -133,6 +140,12 @@ function invalid(): Vector[] {
     refused('bad-range', 'A range of sequences that is no gap record', 'MALFORMED', withHeader(7, 99)),
     refused('bad-times', 'A last time before the first', 'MALFORMED', withHeader(9, 4)),
     refused('bad-count', 'More records than the limit', 'LIMIT', withHeader(10, 2 ** 20 + 1)),
+    refused(
+      'bad-thinned',
+      'A thinned batch from which nothing was taken',
+      'MALFORMED',
+      withHeader(16, [10, 0, 5, 5]),
+    ),
     refused('bad-raw-length', 'A raw length over the limit', 'LIMIT', withHeader(15, 2 ** 24 + 1)),
     refused('bad-tag', 'A bignum in the header', 'MALFORMED', frame(text('a1 06 c2 41 01'), linesPayload())),
     refused(

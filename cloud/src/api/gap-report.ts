@@ -5,7 +5,7 @@ import { bufferedStreams, heldSequences, streamName } from './buffered.js';
 /**
  * Why a range of sequences isn't in the log:
  *
- * - explained: a gap record tells the cause
+ * - explained: a gap record tells the cause; or the log holds it, and its header tells what was taken out (`thinned`)
  * - pending: the gateway has it in its buffer, by its last status
  * - trimmed: it was there, and was let go by a rule of retention
  * - missing: nobody knows
@@ -31,8 +31,10 @@ export interface GapReport {
   streams: number;
   /** Batches of data in the log. */
   held: number;
-  /** Batches by state. */
+  /** Batches by state, without thinned ones, which are held. */
   batches: Record<GapState, number>;
+  /** Of the batches held, those from which records were taken out. */
+  thinned: number;
 }
 
 /**
@@ -75,6 +77,7 @@ class ReportBuilder {
   private readonly rows: GapRow[] = [];
   private truncated = false;
   private held = 0;
+  private thinned = 0;
   private readonly streams = new Set<string>();
   private readonly batches: Record<GapState, number> = {
     explained: 0,
@@ -102,12 +105,18 @@ class ReportBuilder {
 
   addExplained(record: GapRecord): void {
     const { gateway, stream, epoch, first, last } = record;
-    this.add({ gateway, stream, epoch, first, last, state: 'explained', record });
+    const row: GapRow = { gateway, stream, epoch, first, last, state: 'explained', record };
+    if (record.cause === 'thinned') {
+      this.thinned++;
+      if (!continues(this.rows.at(-1), row)) this.list(row);
+      return;
+    }
+    this.add(row);
     this.held -= last - first + 1; // held as a record, not as data
   }
 
   build(): GapReport {
-    const { rows, truncated, held, batches } = this;
+    const { rows, truncated, held, batches, thinned } = this;
     rows.sort(
       (a, b) =>
         compare(a.gateway, b.gateway) ||
@@ -115,14 +124,38 @@ class ReportBuilder {
         compare(a.epoch, b.epoch) ||
         a.first - b.first,
     );
-    return { rows, truncated, streams: this.streams.size, held, batches };
+    return { rows, truncated, streams: this.streams.size, held, batches, thinned };
   }
 
   private add(row: GapRow): void {
     this.batches[row.state] += row.last - row.first + 1;
+    this.list(row);
+  }
+
+  private list(row: GapRow): void {
     if (this.rows.length < rowsMax) this.rows.push(row);
     else this.truncated = true;
   }
+}
+
+/** A full buffer thins batch after batch: one row tells of a run of them. True where `run` took `row` in. */
+function continues(
+  run: GapRow | undefined,
+  { stream, epoch, gateway, first, last, record }: GapRow,
+): boolean {
+  const told = run?.record;
+  if (!run || !told || !record || told.detail !== record.detail || told.cause !== record.cause) return false;
+  if (run.gateway !== gateway || run.stream !== stream || run.epoch !== epoch || run.last + 1 !== first)
+    return false;
+  run.last = last;
+  run.record = {
+    ...told,
+    last,
+    records: told.records + record.records,
+    firstTimeUs: Math.min(told.firstTimeUs, record.firstTimeUs),
+    lastTimeUs: Math.max(told.lastTimeUs, record.lastTimeUs),
+  };
+  return true;
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -76,8 +76,8 @@ export function listRoutes(app: FastifyInstance, context: ApiContext): void {
     async ({ query }, reply) => {
       await catchUp(context, reply);
       await checkFilter(index, fleet, query);
-      const { rows, truncated, streams, held, batches } = await gapReport(index, fleet, query);
-      return { gaps: rows.map(gapRow), truncated, streams, heldBatches: held, batches };
+      const { rows, held, thinned, ...report } = await gapReport(index, fleet, query);
+      return { ...report, gaps: rows.map(gapRow), heldBatches: held, thinnedBatches: thinned };
     },
   );
 }

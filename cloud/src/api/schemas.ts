@@ -184,6 +184,10 @@ export const GapsBody = Type.Object({
   streams: Count,
   heldBatches: Count,
   batches: sums,
+  thinnedBatches: Type.Integer({
+    minimum: 0,
+    description: 'Of the batches held, those from which the gateway took records out (cause `thinned`).',
+  }),
 });
 
 export const StatusBody = Type.Object({

@@ -115,8 +115,9 @@ const recordsText = (records: number | undefined): string =>
 /** A gateway's own words don't steer the terminal. */
 const printable = (text: string): string => text.replace(/\p{Cc}/gu, ' ');
 
-function gapSummary({ streams, heldBatches, batches }: Gaps): string {
-  const parts = [plural(streams, 'stream'), `${plural(heldBatches, 'batch', 'batches')} held`];
+function gapSummary({ streams, heldBatches, batches, thinnedBatches }: Gaps): string {
+  const thinned = thinnedBatches > 0 ? ` (${count(thinnedBatches)} thinned)` : '';
+  const parts = [plural(streams, 'stream'), `${plural(heldBatches, 'batch', 'batches')} held${thinned}`];
   if (batches.explained > 0) parts.push(`${count(batches.explained)} explained`);
   if (batches.pending > 0) parts.push(`${count(batches.pending)} pending`);
   if (batches.trimmed > 0) parts.push(`${count(batches.trimmed)} trimmed by retention`);

@@ -12,6 +12,8 @@ export interface BatchFacts {
   firstTime: string;
   lastTime: string;
   records: number;
+  /** Records that the gateway took out for want of space. */
+  thinnedRecords?: number;
 }
 
 export const batchFacts = (header: BatchHeader): BatchFacts => ({
@@ -24,4 +26,5 @@ export const batchFacts = (header: BatchHeader): BatchFacts => ({
   firstTime: isoMicros(header.firstTimeUs),
   lastTime: isoMicros(header.lastTimeUs),
   records: header.recordCount,
+  ...(header.thinned && { thinnedRecords: header.thinned.records }),
 });

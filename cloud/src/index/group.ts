@@ -61,8 +61,10 @@ export class IndexGroup {
     };
     if (gap) {
       this.operations.push(put(gapKey(gateway, stream, header.epoch, header.sequence), encodeJson(gap)));
-      arrive(0);
-      return;
+      if (gap.cause !== 'thinned') {
+        arrive(0);
+        return;
+      }
     }
     const segment = await this.segmentFor(state, header);
     arrive(segment.segment);
@@ -184,7 +186,7 @@ export const put = (key: Uint8Array, value: Uint8Array): StoreOperation => ({ ty
 /** What the index wants to know of an entry of the log. */
 export interface ReadEntry {
   header: BatchHeader;
-  /** Where it is a gap record. */
+  /** Where it is a gap record, or a thinned batch. */
   gap: GapRecord | undefined;
   /** What clock events say. */
   points: readonly ClockPoint[];
@@ -201,7 +203,7 @@ export function readEntry({ bytes }: LogEntry): ReadEntry {
   }
   return {
     header,
-    gap: header.codec === 'gap-1' ? gapRecord(batch) : undefined,
+    gap: gapRecord(batch),
     points: header.codec === 'events-1' && header.stream === eventsStream ? clockPoints(batch) : [],
     ids: header.codec === 'can-1' ? idsOf(batch) : undefined,
   };
@@ -230,17 +232,16 @@ function clockPoints(batch: Batch): ClockPoint[] {
   }
 }
 
-function gapRecord(batch: Batch): GapRecord {
-  const { header } = batch;
-  return {
-    gateway: header.gateway,
-    stream: header.stream,
-    epoch: header.epoch,
-    first: header.sequence,
-    last: header.lastSequence,
-    ...decodeGap(batch),
-    records: header.recordCount,
-    firstTimeUs: header.firstTimeUs,
-    lastTimeUs: header.lastTimeUs,
-  };
+/** Undefined where nothing is missing. */
+function gapRecord(batch: Batch): GapRecord | undefined {
+  const { gateway, stream, epoch, sequence: first, lastSequence: last, ...header } = batch.header;
+  const place = { gateway, stream, epoch, first, last };
+  if (header.codec === 'gap-1') {
+    const { recordCount: records, firstTimeUs, lastTimeUs } = header;
+    return { ...place, ...decodeGap(batch), records, firstTimeUs, lastTimeUs };
+  }
+  if (!header.thinned) return undefined;
+  const { keepEachNth, ...missing } = header.thinned;
+  const detail = `The buffer was full: of each identifier or row one in ${keepEachNth} was kept.`;
+  return { ...place, cause: 'thinned', detail, ...missing };
 }

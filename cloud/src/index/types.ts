@@ -68,14 +68,18 @@ export interface StreamSummary {
   trimmed: number;
 }
 
-/** Sequences that a gateway gave up, as its gap record tells. */
+/**
+ * Sequences that a gateway gave up, as its gap record tells; or records of one sequence that the log holds, as the
+ * header of the thinned batch tells.
+ */
 export interface GapRecord {
   gateway: string;
   stream: string;
   epoch: string;
   first: number;
   last: number;
-  cause: GapCause;
+  /** `thinned`: the log holds the batch, without these records. */
+  cause: GapCause | 'thinned';
   detail: string;
   /** Records given up; -1 where nobody knows. */
   records: number;

@@ -36,6 +36,8 @@ export interface BufferedStream {
   refused: number;
   /** What was given up since the epoch began, each with a gap record: for want of space, or too old. */
   givenUp: GivenUp;
+  /** What was taken out of batches that stayed, since the epoch began; the headers of these say so. */
+  thinned: GivenUp;
 }
 
 /** Batches of a stream that were given up at one time. */

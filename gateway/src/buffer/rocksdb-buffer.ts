@@ -4,22 +4,22 @@ import { Signal, type RangeSet } from '@fleetlog/shared/util';
 import type { SealedBatch } from '../sources/source.js';
 import { BatchStamp } from './batch-stamp.js';
 import { ballastOf, type BufferOptions } from './buffer-options.js';
-import type { BufferedBatch, BufferedStream, GatewayBuffer, GivenUp } from './buffer.js';
+import type { BufferedBatch, BufferedStream, GatewayBuffer } from './buffer.js';
 import { decodeEntry, encodeEntry } from './entry.js';
 import { GroupCommit, type Companions } from './group-commit.js';
-import type { GapSpan } from './gap-spans.js';
 import { keys } from './keys.js';
 import { CheckedStore } from './integrity/checked-store.js';
 import { isRescuedName } from './integrity/rescued-names.js';
-import { lostSpan } from './integrity/lost-span.js';
 import { streamMark, type MarkFile, type StreamMark } from './integrity/mark.js';
 import { rescue, type RescueReport } from './integrity/rescue.js';
 import { readLife } from './life.js';
+import { Removals } from './removals.js';
 import { SpaceKeeper, type SpaceState } from './space/keeper.js';
 import { spaceTargetOf } from './space/target-of.js';
 import { StoredBatches } from './stored-batches.js';
 import { readStates, takeChanges } from './stored-states.js';
-import { StreamState, type Totals } from './stream-state.js';
+import { StreamState } from './stream-state.js';
+import { Rewrites } from './thinning/rewrites.js';
 import { bytesWritten, WriteBudget, type WriteState } from './write-budget.js';
 
 /** The buffer on a store that is open, and that it closes; without the care that `openBuffer` takes. */
@@ -45,11 +45,6 @@ export function bufferOf(
   return new RocksDbBuffer(store, epoch, states, options, mark);
 }
 
-/** Batches tried at a time to find where a run of unreadable ones ends. */
-const unreadableStep = 64;
-const nothing: Totals = { bytes: 0, records: 0 };
-/** Refused batches of a stream that are kept aside; of more, the newest. All are counted. */
-export const refusedKeptMax = 256;
 class RocksDbBuffer implements GatewayBuffer {
   private readonly commits: GroupCommit;
   private readonly stored: StoredBatches;
@@ -57,8 +52,8 @@ class RocksDbBuffer implements GatewayBuffer {
   private readonly writes: WriteBudget;
   private readonly space: SpaceKeeper | undefined;
   private readonly durable = new Signal();
-  /** Acknowledgements and refusals run one after the other. */
-  private turn: Promise<unknown> = Promise.resolve();
+  private readonly rewrites = new Rewrites();
+  private readonly removals: Removals;
   private closing: Promise<void> | undefined;
   private readonly stopping = new AbortController();
   /** What the mark says, or will say at the next commit, of each stream. */
@@ -76,7 +71,7 @@ class RocksDbBuffer implements GatewayBuffer {
     for (const { stream, gaps, done, next } of states.values()) {
       if (isRescuedName(stream) && gaps.count === 0 && done.covers(0, next - 1)) states.delete(stream);
     }
-    this.stored = new StoredBatches(store);
+    this.stored = new StoredBatches(store, this.rewrites);
     this.writes = new WriteBudget(
       { commitIntervalMs: options.commitIntervalMs, bytesPerDay: options.writeBytesPerDay },
       bytesWritten,
@@ -101,8 +96,20 @@ class RocksDbBuffer implements GatewayBuffer {
       (error) => this.broke(error),
     );
     this.stamp = new BatchStamp(options.gateway, epoch, clock, options.clockFacts);
+    this.removals = new Removals({
+      states,
+      store,
+      stored: this.stored,
+      rewrites: this.rewrites,
+      commits: this.commits,
+      clock,
+      logger,
+      released: () => this.space?.release(),
+      checkOpen: () => this.checkOpen(),
+    });
     const target = spaceTargetOf(states, store, this.stored, {
-      giveUp: (stream, range, why) => this.giveUp(stream, range, why),
+      giveUp: (stream, range, why) => this.removals.giveUp(stream, range, why),
+      thin: (stream, keepEachNth) => this.removals.thin(stream, keepEachNth),
       flush: () => this.flush(),
     });
     this.space =
@@ -185,7 +192,7 @@ class RocksDbBuffer implements GatewayBuffer {
         firstTimeUs,
         lastTimeUs,
       };
-      this.addGap(state, span, { batches: 1, records: recordCount, bytes: payload.payload.length });
+      this.removals.addGap(state, span, { batches: 1, records: recordCount, bytes: payload.payload.length });
       return;
     }
     const bytes = this.stamp.encode(state, {
@@ -233,7 +240,7 @@ class RocksDbBuffer implements GatewayBuffer {
         if (bytes) batches.push({ stream, sequence: s, lastSequence, bytes });
         else if (!state.done.has(s) && !state.gaps.at(s)) {
           // What comes after it has to wait for the next call, so that nobody takes it for sent.
-          if (batches.length === 0) await this.giveUpUnreadable(state, s);
+          if (batches.length === 0) await this.removals.giveUpUnreadable(state, s);
           break;
         }
         from = lastSequence + 1;
@@ -243,38 +250,11 @@ class RocksDbBuffer implements GatewayBuffer {
   }
 
   acknowledge(stream: string, held: RangeSet): Promise<void> {
-    return this.inTurn(async () => {
-      const state = this.states.get(stream);
-      if (!state) return;
-      for (const gap of state.newlyHeldGaps(held)) this.forgetGap(state, gap);
-      for (const [first, last] of state.newlyHeld(held)) {
-        this.forget(state, first, last, await this.totals(stream, first, last));
-      }
-    });
+    return this.removals.acknowledge(stream, held);
   }
 
   refuse(stream: string, sequence: number, reason: string): Promise<void> {
-    return this.inTurn(async () => {
-      const state = this.states.get(stream);
-      if (!state || sequence >= state.durableNext || state.done.has(sequence)) return;
-      const gap = state.gaps.at(sequence);
-      const totals = gap ? nothing : await this.totals(stream, sequence, sequence);
-      const [stored] = await this.stored.values(stream, [sequence]);
-      const tooMany = state.refused >= refusedKeptMax ? await this.oldestRefused(stream) : undefined;
-      const value = Buffer.from(
-        JSON.stringify({
-          reason,
-          timeUs: this.options.clock.nowUs(),
-          batch: stored && Buffer.from(decodeEntry(stored).batch).toString('base64'),
-        }),
-      );
-      // Both or neither: from here to the end nothing waits, so one commit takes all of it.
-      state.refused++;
-      if (gap) this.forgetGap(state, gap);
-      else this.forget(state, sequence, sequence, totals);
-      this.commits.enqueue({ type: 'put', key: keys.refused(stream, sequence), value }, value.length);
-      if (tooMany) this.commits.enqueue({ type: 'delete', key: tooMany }, tooMany.length);
-    });
+    return this.removals.refuse(stream, sequence, reason);
   }
 
   moreDurable(signal: AbortSignal): Promise<void> {
@@ -293,7 +273,7 @@ class RocksDbBuffer implements GatewayBuffer {
     this.stopping.abort();
     await this.space?.close();
     await this.rescuing.catch(() => undefined);
-    await this.turn;
+    await this.removals.settled();
     try {
       await this.commits.close();
     } catch (error) {
@@ -325,83 +305,14 @@ class RocksDbBuffer implements GatewayBuffer {
     return state;
   }
 
-  private async oldestRefused(stream: string): Promise<Uint8Array | undefined> {
-    const options = { limit: 1, keysOnly: true };
-    for await (const { key } of this.store.entries(keys.allRefused(stream), options)) return key;
-    return undefined;
-  }
-
-  private async totals(stream: string, first: number, last: number): Promise<Totals> {
-    return (await this.stored.range(stream, first, last)) ?? nothing; // damaged: the totals stay as they were
-  }
-
-  private forgetGap(state: StreamState, gap: GapSpan): void {
-    state.gaps.remove(gap);
-    state.gapsDirty = true;
-    this.forget(state, gap.first, gap.last, nothing);
-  }
-
-  private addGap(state: StreamState, span: GapSpan, given: GivenUp): void {
-    state.gaps.add(span);
-    state.givenUp.batches += given.batches;
-    state.givenUp.records += Math.max(0, given.records);
-    state.givenUp.bytes += given.bytes;
-    state.dirty = state.gapsDirty = true;
-    this.commits.touch();
-  }
-
-  /** As `SpaceTarget` says it. */
-  private giveUp(
-    stream: string,
-    [first, last]: [number, number],
-    why: Pick<GapSpan, 'cause' | 'detail'>,
-  ): Promise<GivenUp | undefined> {
-    return this.inTurn(async () => {
-      const state = this.states.get(stream);
-      const range = await this.stored.range(stream, first, last);
-      const run = state?.oldestRun();
-      if (!state || !run || first < run[0] || last > run[1]) return undefined;
-      const batches = last - first + 1;
-      // Where an end is damaged nobody knows what is between; the totals of the stream stay as they were.
-      const { bytes, records, lowHeader, highHeader } = range ?? { bytes: 0, records: -1 };
-      state.removed.bytes += bytes;
-      state.removed.records += Math.max(0, records);
-      state.toRemove.add(first, last);
-      const known = lowHeader ?? highHeader;
-      const nowUs = this.options.clock.nowUs();
-      const times = [lowHeader ?? known, highHeader ?? known].flatMap((header) =>
-        header ? [header.firstTimeUs, header.lastTimeUs] : [nowUs],
-      );
-      const span = {
-        first,
-        last,
-        ...why,
-        records,
-        firstTimeUs: Math.min(...times),
-        lastTimeUs: Math.max(...times),
-      };
-      this.addGap(state, span, { batches, records, bytes });
-      return { batches, records, bytes };
-    });
-  }
-
-  /** Marks `first … last` as done, to be removed with the next commit. */
-  private forget(state: StreamState, first: number, last: number, totals: Totals): void {
-    state.removed.bytes += totals.bytes;
-    state.removed.records += totals.records;
-    state.done.add(first, last);
-    state.toRemove.add(first, last);
-    state.dirty = true;
-    this.commits.touch();
-    this.space?.release();
-  }
-
   /** What goes into the same write as the batches queued. */
   private companions(): Companions {
     const { operations, changed } = takeChanges(this.states.values(), this.stamp);
+    const rewritten = this.rewrites.written();
     return {
       operations,
       durable: () => {
+        rewritten();
         for (const { state, next, gaps, marked } of changed) {
           state.durableNext = next;
           state.gaps.stored(gaps);
@@ -430,45 +341,5 @@ class RocksDbBuffer implements GatewayBuffer {
     }
     this.note();
     this.options.onBroken?.(error);
-  }
-
-  private inTurn<T>(work: () => Promise<T>): Promise<T> {
-    this.checkOpen();
-    const done = this.turn.then(work);
-    this.turn = done.catch(() => undefined);
-    return done;
-  }
-
-  /** A gap record takes the place of batches that don't read back: nothing may wait for them for ever. */
-  private giveUpUnreadable(state: StreamState, first: number): Promise<void> {
-    return this.inTurn(async () => {
-      const { stream, durableNext, next, put, lastTimeUs } = state;
-      const last = await this.lastUnreadable(state, first);
-      if (last < first) return;
-      const detail =
-        last === first ? "It didn't read back from the buffer." : "They didn't read back from the buffer.";
-      const end = { next: next === durableNext ? next : Infinity, records: put.records, lastTimeUs };
-      const span = await lostSpan(this.stored, stream, [first, last], detail, end);
-      state.removed.records += Math.max(0, span.records);
-      this.addGap(state, span, { batches: last - first + 1, records: span.records, bytes: 0 });
-      this.flush().catch(() => undefined); // logged where it fails
-      this.options.logger.error(
-        { stream, first, last, records: span.records },
-        "Batches that were stored don't read back from the buffer; a gap record takes their place.",
-      );
-    });
-  }
-
-  /** Of the run of unreadable batches that begins at `first`; before `first` where it reads by now. */
-  private async lastUnreadable(state: StreamState, first: number): Promise<number> {
-    for (let from = first; ;) {
-      const sequences = state.unsent(from, unreadableStep);
-      const values = await this.stored.values(state.stream, sequences);
-      for (const [i, value] of values.entries()) {
-        if (value || sequences[i] !== from || state.gaps.at(from)) return from - 1;
-        from++;
-      }
-      if (values.length === 0) return from - 1;
-    }
   }
 }

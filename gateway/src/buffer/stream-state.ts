@@ -4,6 +4,7 @@ import { RangeSet } from '@fleetlog/shared/util';
 import type { BufferedStream, GivenUp } from './buffer.js';
 import type { streamMark } from './integrity/mark.js';
 import { GapSpans, type GapSpan } from './gap-spans.js';
+import { ThinnedPart } from './thinning/thinned-part.js';
 
 /** Bytes and records. */
 export interface Totals {
@@ -19,10 +20,13 @@ export class StreamState {
   next = 0;
   durableNext = 0;
   refused = 0;
-  /** Put since the epoch began, and of these removed. */
+  /** Put since the epoch began, and of these removed; as they were when they were put. */
   readonly put: Totals = { bytes: 0, records: 0 };
   readonly removed: Totals = { bytes: 0, records: 0 };
   readonly givenUp: GivenUp = { batches: 0, records: 0, bytes: 0 };
+  thinned = new ThinnedPart();
+  /** Bytes of batches that were written anew in this life of the process. */
+  rewrittenBytes = 0;
   position: Uint8Array | undefined;
   /** Acknowledged or refused: not to be sent again. */
   done = new RangeSet();
@@ -51,7 +55,7 @@ export class StreamState {
 
   /** Bytes of the batches held. */
   get heldBytes(): number {
-    return this.put.bytes - this.removed.bytes;
+    return Math.max(0, this.put.bytes - this.removed.bytes - this.thinned.held.takenBytes);
   }
 
   /** Batches held, gap records included. */
@@ -78,9 +82,9 @@ export class StreamState {
     return found;
   }
 
-  /** The first run of batches that are durable and neither done nor given up. */
-  oldestRun(): [number, number] | undefined {
-    for (const run of this.done.holes(0, this.durableNext - 1)) {
+  /** The first run of batches from `sequence` on that are durable and neither done nor given up. */
+  oldestRun(sequence = 0): [number, number] | undefined {
+    for (const run of this.done.holes(sequence, this.durableNext - 1)) {
       for (const part of this.withoutGaps(run)) return part;
     }
     return undefined;
@@ -113,6 +117,13 @@ export class StreamState {
     if (at <= last) yield [at, last];
   }
 
+  /** What damage has made of the totals is over when nothing is held any more. */
+  settle(): void {
+    if (!this.done.covers(0, this.next - 1)) return;
+    Object.assign(this.removed, this.put);
+    this.thinned.clear();
+  }
+
   describe(): BufferedStream {
     return {
       stream: this.stream,
@@ -121,12 +132,13 @@ export class StreamState {
       durableNext: this.durableNext,
       next: this.next,
       batches: this.heldBatches,
-      records: this.put.records - this.removed.records,
+      records: Math.max(0, this.put.records - this.removed.records - this.thinned.held.takenRecords),
       bytes: this.heldBytes,
       recordsPut: this.put.records,
       bytesPut: this.put.bytes,
       refused: this.refused,
       givenUp: { ...this.givenUp },
+      thinned: { ...this.thinned.taken },
     };
   }
 
@@ -137,7 +149,18 @@ export class StreamState {
   }
 
   encode(): Uint8Array {
-    const { kind, next, durableNext: durable, refused, put, removed, givenUp, position, done } = this;
+    const {
+      kind,
+      next,
+      durableNext: durable,
+      refused,
+      put,
+      removed,
+      givenUp,
+      thinned,
+      position,
+      done,
+    } = this;
     const text = JSON.stringify({
       kind,
       next,
@@ -147,6 +170,7 @@ export class StreamState {
       removed,
       givenUp,
       done: done.toFlat(),
+      ...(thinned.next > 0 && { thinned }),
       ...(position && { position: Buffer.from(position).toString('base64') }),
     });
     return Buffer.from(text);
@@ -163,6 +187,7 @@ export class StreamState {
         put: Totals;
         removed: Totals;
         givenUp?: GivenUp;
+        thinned?: ThinnedPart;
         done: number[];
         position?: string;
       };
@@ -173,6 +198,7 @@ export class StreamState {
       Object.assign(state.put, stored.put);
       Object.assign(state.removed, stored.removed);
       Object.assign(state.givenUp, stored.givenUp);
+      if (stored.thinned) state.thinned = ThinnedPart.from(stored.thinned);
       state.done = RangeSet.fromFlat(stored.done);
       if (stored.position !== undefined) state.position = Buffer.from(stored.position, 'base64');
       return state;

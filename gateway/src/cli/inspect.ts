@@ -62,6 +62,7 @@ export async function printStatus(
         'waiting',
         'bytes',
         'given up',
+        'thinned',
         'refused',
       ],
       streams.map((s) => [
@@ -74,6 +75,7 @@ export async function printStatus(
         s.batches,
         s.bytes,
         s.givenUp.records,
+        s.thinned.records,
         s.refused,
       ]),
     ),

@@ -37,12 +37,13 @@ export function metricsText(report: GatewayReport, ids?: IdsReport): string {
       clock.uncertaintyUs / 1e6,
     );
   }
-  for (const { stream, recordsPut, batches, bytes, givenUp, refused, source, buses } of streams) {
+  for (const { stream, recordsPut, batches, bytes, givenUp, thinned, refused, source, buses } of streams) {
     const of = { stream };
     page.add('fleetlog_stream_records_total', 'counter', 'Records put into the buffer', recordsPut, of);
     page.add('fleetlog_stream_waiting_batches', 'gauge', 'Batches that the cloud lacks', batches, of);
     page.add('fleetlog_stream_waiting_bytes', 'gauge', 'Their size', bytes, of);
     page.add('fleetlog_stream_given_up_records_total', 'counter', 'Records given up', givenUp.records, of);
+    page.add('fleetlog_stream_thinned_records_total', 'counter', 'Records taken out', thinned.records, of);
     page.add('fleetlog_stream_refused_batches', 'gauge', 'Batches that the cloud refused', refused, of);
     if (!source) continue;
     page.add(

@@ -107,4 +107,5 @@ const nothingHeld = (stream: string, kind: BufferedStream['kind']): BufferedStre
   bytesPut: 0,
   refused: 0,
   givenUp: { batches: 0, records: 0, bytes: 0 },
+  thinned: { batches: 0, records: 0, bytes: 0 },
 });

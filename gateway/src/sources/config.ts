@@ -117,6 +117,14 @@ export const StreamConfig = Type.Object(
       ),
     ),
     maxAge: Type.Optional(Duration('Batches that were stored longer ago are given up; default: never')),
+    thin: Type.Optional(
+      Type.Integer({
+        minimum: 2,
+        maximum: 10_000,
+        description:
+          'CAN frames and packets: when the buffer is full, of the oldest one in so many is kept, per identifier, before any is given up; default: none is',
+      }),
+    ),
     bitrate: Type.Optional(
       Type.Integer({
         minimum: 1,
@@ -184,7 +192,7 @@ const sources: Record<StreamConfig['source'], { needs: Key[]; takes: Key[]; form
   },
 };
 /** Keys of all sources. */
-const common: readonly Key[] = ['source', 'batch', 'priority', 'whenFull', 'maxAge'];
+const common: readonly Key[] = ['source', 'batch', 'priority', 'whenFull', 'maxAge', 'thin'];
 
 /** Whether a stream is of CAN frames. */
 export const carriesCan = ({ source, format }: StreamConfig): boolean =>
@@ -219,6 +227,9 @@ export function checkStreamKeys(stream: string, config: StreamConfig): void {
   }
   if (!carriesCan(config) && (config.bitrate ?? config.dataBitrate) !== undefined) {
     throw refused(`Only a CAN bus has a bit rate; remove it from "streams.${stream}"`);
+  }
+  if (config.thin !== undefined && !carriesCan(config) && format !== 'packets') {
+    throw refused(`Only CAN frames and packets can be thinned; remove "streams.${stream}.thin"`);
   }
   if (config.clock && format !== undefined && format !== 'lines' && format !== 'ubx') {
     throw refused(`Only a GPS receiver tells the time; remove "streams.${stream}.clock"`);

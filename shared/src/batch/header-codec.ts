@@ -14,6 +14,7 @@ import {
   type BatchIdentity,
   type CodecName,
   type StreamKind,
+  type Thinned,
 } from './types.js';
 
 /* header = { int => value }      ; unknown keys are ignored; `format.md` says what each means */
@@ -34,6 +35,7 @@ const key = {
   origin: 13,
   codec: 14,
   rawBytes: 15,
+  thinned: 16,
 } as const;
 
 /** The kind that a codec's payloads are of; a gap record can stand for any. */
@@ -75,6 +77,10 @@ export function encodeHeader(header: BatchHeader): Uint8Array {
     [key.rawBytes, header.rawBytes],
   ]);
   if (header.lastSequence !== header.sequence) fields.set(key.lastSequence, integer(header.lastSequence));
+  if (header.thinned) {
+    const { keepEachNth, records, firstTimeUs, lastTimeUs } = header.thinned;
+    fields.set(key.thinned, [keepEachNth, records, integer(firstTimeUs), integer(lastTimeUs)]);
+  }
   return encodePlain(fields);
 }
 
@@ -124,9 +130,18 @@ export function readHeader(fields: ReadonlyMap<unknown, unknown>): BatchHeader {
     origin: member(origins, fields.get(key.origin), 'origin'),
     codec: codec as CodecName,
     rawBytes: whole(fields.get(key.rawBytes), 'raw length'),
+    ...(fields.has(key.thinned) && { thinned: readThinned(fields.get(key.thinned)) }),
   };
   checkHeader(header);
   return header;
+}
+
+function readThinned(value: unknown): Thinned {
+  if (!Array.isArray(value) || value.length < 4) throw wrong('note of what was taken out');
+  const [keepEachNth, records, firstTimeUs, lastTimeUs] = value
+    .slice(0, 4)
+    .map((number) => whole(number, 'note of what was taken out'));
+  return { keepEachNth, records, firstTimeUs, lastTimeUs };
 }
 
 /** Reads only what says which batch it is, whatever the version; undefined where that doesn't fit. */
@@ -157,11 +172,22 @@ function checkHeader(header: BatchHeader): void {
   if (!isSafe(header.clock.wallOffsetUs)) throw wrong('clock');
   if (!isSafe(header.clock.uncertaintyUs) || header.clock.uncertaintyUs < -1) throw wrong('clock');
   if (!isSafe(header.rawBytes) || header.rawBytes < 0) throw wrong('raw length');
+  if (header.thinned && (isGap || !isPossible(header.thinned))) throw wrong('note of what was taken out');
   if (!isGap && header.recordCount > limits.recordsMax) throw overLimit(`${header.recordCount} records`);
   if (header.rawBytes > limits.rawBytesMax) throw overLimit(`${header.rawBytes} bytes decompressed`);
 }
 
 const isSafe = Number.isSafeInteger;
+
+const isPossible = ({ keepEachNth, records, firstTimeUs, lastTimeUs }: Thinned): boolean =>
+  isSafe(keepEachNth) &&
+  keepEachNth >= 2 &&
+  isSafe(records) &&
+  records >= 1 &&
+  records <= limits.recordsMax &&
+  isSafe(firstTimeUs) &&
+  isSafe(lastTimeUs) &&
+  lastTimeUs >= firstTimeUs;
 
 function whole(value: unknown, field: string): number {
   const number = wholeNumber(value);

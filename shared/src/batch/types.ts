@@ -57,6 +57,19 @@ export interface BatchHeader {
   codec: CodecName;
   /** Length of the payload once decompressed, bytes. */
   rawBytes: number;
+  /** What the gateway took out of the batch for want of space; absent where it is whole. */
+  thinned?: Thinned;
+}
+
+/** A batch that was thinned: it holds each n-th record per identifier, and says what it held besides. */
+export interface Thinned {
+  /** Of each identifier (of `samples`: of all rows) the first record was kept, and each n-th after it. */
+  keepEachNth: number;
+  /** Records taken out. */
+  records: number;
+  /** Event times between which they are missing. */
+  firstTimeUs: number;
+  lastTimeUs: number;
 }
 
 /** Which batch it is, among all of a fleet; these fields mean the same in every version of the format. */

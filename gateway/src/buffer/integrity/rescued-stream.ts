@@ -2,9 +2,11 @@ import type { BatchHeader, StreamKind } from '@fleetlog/shared/batch';
 import { prefixRange, readInteger, type OrderedStore } from '@fleetlog/shared/store';
 import { RangeSet } from '@fleetlog/shared/util';
 import type { GapSpan } from '../gap-spans.js';
+import { decodeEntry } from '../entry.js';
 import { keys } from '../keys.js';
 import type { StoredBatches } from '../stored-batches.js';
 import { StreamState } from '../stream-state.js';
+import { ThinnedPart } from '../thinning/thinned-part.js';
 import { lostSpan } from './lost-span.js';
 import type { StreamMark } from './mark.js';
 
@@ -104,6 +106,7 @@ export class RescuedStream {
     Object.assign(state.put, this.totals.records >= totals.records ? this.totals : totals);
     state.removed.bytes = state.put.bytes - totals.bytes;
     state.removed.records = state.put.records - totals.records;
+    state.thinned = await thinnedOf(stored, name, held.batches);
     return { state, batches: held.batches.size, records: totals.records, lost };
   }
 
@@ -135,4 +138,27 @@ export class RescuedStream {
     }
     return totals;
   }
+}
+
+/** Batches looked at together. */
+const lookStep = 64;
+
+/** What thinning has passed: the oldest, up to a stretch in which there is none. */
+async function thinnedOf(stored: StoredBatches, stream: string, batches: RangeSet): Promise<ThinnedPart> {
+  const part = new ThinnedPart();
+  for (const [first, last] of batches) {
+    for (let from = first; from <= last; from += lookStep) {
+      const count = Math.min(lookStep, last + 1 - from);
+      const sequences = Array.from({ length: count }, (_, i) => from + i);
+      let found = false;
+      for (const [i, value] of (await stored.values(stream, sequences)).entries()) {
+        const entry = value && decodeEntry(value);
+        if (!entry?.taken) continue;
+        found = true;
+        part.pass(sequences[i], entry.bytesBefore, entry.batch.length + entry.taken.bytes, entry.taken);
+      }
+      if (!found) return part;
+    }
+  }
+  return part;
 }

@@ -38,6 +38,12 @@ export interface SpaceState {
   leftBytes: number;
 }
 
+/** Whose oldest go, or are thinned where there is an n. */
+interface Victim {
+  held: HeldStream;
+  keepEachNth: number | undefined;
+}
+
 const checkMs = 2000;
 const lookBytesMin = 64 * 1024;
 const chunkBytesMin = 64 * 1024;
@@ -45,6 +51,12 @@ const chunkBytesMin = 64 * 1024;
 const rewriteShare = 0.1;
 /** How often more is given up in one go because the files are still too large. */
 const squeezesMax = 3;
+/**
+ * Thinned batches take at most this part of a stream's bytes: what is newer stays whole, and the oldest of them go.
+ */
+const thinnedShareMax = 0.5;
+/** Thinning costs milliseconds a batch: a put waits for no more of it, and then the oldest go. */
+const thinStepsMax = 16;
 /** Below the floor by so much, free space counts as enough again. */
 const floorEase = 1.05;
 
@@ -102,8 +114,9 @@ export class SpaceKeeper {
       return undefined;
     }
     while (target.heldBytes() + needed > this.dropLevel && !this.stop.signal.aborted) {
-      const goal = this.dropLevel - Math.max(needed, this.chunk);
-      if (!(await this.makeRoom(goal, policy.priority))) {
+      const enough = this.dropLevel - needed;
+      const goal = Math.min(enough, this.dropLevel - this.chunk);
+      if (!(await this.makeRoom(goal, policy.priority, enough))) {
         if (policy.priority === Infinity) return undefined; // events: there is always room for a few more
         return { cause: 'buffer-full', detail: `New data of priority ${policy.priority}: ${this.why()}.` };
       }
@@ -177,20 +190,31 @@ export class SpaceKeeper {
       : `the buffer is at its limit of ${inMegabytes(bytes)}`;
   }
 
-  /** Gives up chunks until at most `goal` is held. False where nothing of this priority or below can go. */
-  private async makeRoom(goal: number, priority: number): Promise<boolean> {
+  /**
+   * Gives up chunks until at most `goal` is held, or thins until at most `enough` is. False where nothing of this
+   * priority or below can go.
+   */
+  private async makeRoom(goal: number, priority: number, enough = goal): Promise<boolean> {
     const { target } = this;
     while (this.makingRoom) await this.makingRoom;
     let done = false;
     this.makingRoom = (async () => {
-      while (target.heldBytes() > goal) {
-        let victim = await this.victim(priority);
-        if (!victim) {
+      let thinSteps = 0;
+      while (target.heldBytes() > (thinSteps > 0 ? enough : goal)) {
+        const mayThin = thinSteps < thinStepsMax;
+        let found = await this.victim(priority, mayThin);
+        if (!found) {
           await target.flush(); // what isn't durable yet can't be given up
-          victim = await this.victim(priority);
+          found = await this.victim(priority, mayThin);
         }
-        if (!victim?.oldest) return;
-        const [first, last] = victim.oldest;
+        if (!found?.held.oldest) return;
+        const { held: victim, keepEachNth } = found;
+        if (keepEachNth !== undefined) {
+          await target.thin(victim.stream, keepEachNth);
+          thinSteps++;
+          continue;
+        }
+        const [first, last] = found.held.oldest;
         const bytes = Math.max(this.chunk, Math.min(target.heldBytes() - goal, 16 * this.chunk));
         const batches = Math.max(1, Math.round(bytes / victim.bytesPerBatch));
         const range: [number, number] = [first, Math.min(last, first + batches - 1)];
@@ -209,19 +233,21 @@ export class SpaceKeeper {
     return done;
   }
 
-  /** The stream of the lowest priority that holds anything; of several the one whose oldest batch is oldest. */
-  private async victim(priorityMax: number): Promise<HeldStream | undefined> {
-    let best: { held: HeldStream; priority: number; storedUs: number } | undefined;
+  /** The stream of the lowest priority that holds anything; of several the one whose batch that would go is oldest. */
+  private async victim(priorityMax: number, mayThin: boolean): Promise<Victim | undefined> {
+    let best: (Victim & { priority: number; storedUs: number }) | undefined;
     for (const held of this.target.heldStreams()) {
-      const { priority } = this.options.policyOf(held.stream);
+      const { priority, keepEachNth: n } = this.options.policyOf(held.stream);
       if (held.kind === 'events' || !held.oldest || priority > priorityMax) continue;
       if (best && best.priority < priority) continue;
-      const header = await this.target.header(held.stream, held.oldest[0]);
+      const keepEachNth = mayThin && held.whole && held.thinnedShare < thinnedShareMax ? n : undefined;
+      const [goes] = (keepEachNth !== undefined && held.whole) || held.oldest;
+      const header = await this.target.header(held.stream, goes);
       const storedUs = header?.storeTimeUs ?? -Infinity; // what is damaged goes first
       if (best && best.priority === priority && best.storedUs <= storedUs) continue;
-      best = { held, priority, storedUs };
+      best = { held, keepEachNth, priority, storedUs };
     }
-    return best?.held;
+    return best;
   }
 
   private async run(): Promise<void> {

@@ -16,6 +16,8 @@ export interface StreamPolicy {
   whenFull: 'wait' | 'drop';
   /** Batches stored longer ago than this are given up; undefined: never. */
   maxAgeMs: number | undefined;
+  /** Batches are thinned to each n-th record per identifier before any is given up; undefined: they aren't. */
+  keepEachNth?: number | undefined;
 }
 
 /** Of a stream that the buffer holds and the configuration doesn't name. */

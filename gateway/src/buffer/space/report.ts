@@ -55,7 +55,9 @@ export class FillRate {
     const { full = 'no', diskBytes = 0, freeBytes = 0 } = this.buffer.spaceState ?? {};
     if (full === this.full) return;
     this.full = full;
-    const records = this.buffer.streams().reduce((sum, { givenUp }) => sum + givenUp.records, 0);
+    const records = this.buffer
+      .streams()
+      .reduce((sum, { givenUp, thinned }) => sum + givenUp.records + thinned.records, 0);
     const type = full === 'no' ? 'buffer.has-room' : 'buffer.full';
     this.events.note(type, { because: full, diskBytes, freeBytes, recordsGivenUp: records });
   }

@@ -9,7 +9,7 @@ export function spaceTargetOf(
   states: ReadonlyMap<string, StreamState>,
   store: OrderedStore,
   stored: StoredBatches,
-  actions: Pick<SpaceTarget, 'giveUp' | 'flush'>,
+  actions: Pick<SpaceTarget, 'giveUp' | 'thin' | 'flush'>,
 ): SpaceTarget {
   const sum = (value: (state: StreamState) => number): number => {
     let total = 0;
@@ -19,12 +19,14 @@ export function spaceTargetOf(
   return {
     ...actions,
     heldBytes: () => sum((state) => state.heldBytes + state.heldBatches * batchOverheadBytes),
-    putBytes: () => sum((state) => state.put.bytes + state.next * batchOverheadBytes),
+    putBytes: () => sum((state) => state.put.bytes + state.rewrittenBytes + state.next * batchOverheadBytes),
     heldStreams: () =>
       Array.from(states.values(), (state) => ({
         stream: state.stream,
         kind: state.kind,
         oldest: state.oldestRun(),
+        whole: state.oldestRun(state.thinned.next),
+        thinnedShare: state.thinned.bytes / Math.max(1, state.heldBytes),
         bytesPerBatch: state.heldBytes / Math.max(1, state.heldBatches) + batchOverheadBytes,
       })),
     header: (stream, sequence) => stored.header(stream, sequence),
