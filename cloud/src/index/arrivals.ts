@@ -4,7 +4,8 @@ import type { LogEntry } from '../log/log.js';
 import { NumberReader, packNumbers, toSigned } from './numbers.js';
 
 /*
- * value = isGap segment receiveTime delay duration epochOrder sequence more bytes records
+ * value = kind segment receiveTime delay duration epochOrder sequence more bytes records
+ * kind = 0 whole, 1 gap record, 2 thinned
  * delay, duration = receive time less last time, last time less first, µs
  * more = last sequence less first
  *
@@ -14,6 +15,8 @@ import { NumberReader, packNumbers, toSigned } from './numbers.js';
 export interface IndexedArrival {
   offset: number;
   isGap: boolean;
+  /** Thinned: the index has a record of what was taken out. */
+  isThinned: boolean;
   segment: number;
   receiveTimeUs: number;
   firstTimeUs: number;
@@ -25,16 +28,18 @@ export interface IndexedArrival {
   records: number;
 }
 
+const kind = { whole: 0, gap: 1, thinned: 2 } as const;
+
 export function encodeArrival(
   header: BatchHeader,
   { receiveTimeUs, bytes }: LogEntry,
   epochOrder: number,
   segment: number,
 ): Uint8Array {
-  const { codec, firstTimeUs, lastTimeUs, sequence, lastSequence, recordCount } = header;
+  const { codec, firstTimeUs, lastTimeUs, sequence, lastSequence, recordCount, thinned } = header;
   const isGap = codec === 'gap-1';
   return packNumbers([
-    Number(isGap),
+    isGap ? kind.gap : thinned ? kind.thinned : kind.whole,
     segment,
     receiveTimeUs,
     toSigned(receiveTimeUs - lastTimeUs),
@@ -50,7 +55,7 @@ export function encodeArrival(
 /** `key` is an `arrivalKey`: its last 8 bytes are the offset. */
 export function decodeArrival({ key, value }: StoreEntry): IndexedArrival {
   const input = new NumberReader(value);
-  const isGap = input.next() === 1;
+  const what = input.next();
   const segment = input.next();
   const receiveTimeUs = input.next();
   const lastTimeUs = receiveTimeUs - input.signed();
@@ -58,7 +63,8 @@ export function decodeArrival({ key, value }: StoreEntry): IndexedArrival {
   const [epochOrder, sequence, more, bytes, records] = Array.from({ length: 5 }, () => input.next());
   return {
     offset: readInteger(key, key.length - 8),
-    isGap,
+    isGap: what === kind.gap,
+    isThinned: what === kind.thinned,
     segment,
     receiveTimeUs,
     firstTimeUs,

@@ -43,11 +43,13 @@ export class TrimGroup {
     const epochs = await this.epochs(gateway, stream);
     for (const arrival of arrivals) {
       this.forget(keys.arrivalKey(gateway, stream, arrival.offset));
-      const { isGap, segment, firstTimeUs, epochOrder, sequence, bytes, records } = arrival;
+      const { isGap, isThinned, segment, firstTimeUs, epochOrder, sequence, bytes, records } = arrival;
+      const epoch = epochs.get(epochOrder);
+      if ((isGap || isThinned) && epoch !== undefined) {
+        this.forget(keys.gapKey(gateway, stream, epoch, sequence));
+      }
       if (isGap) {
         state.summary.gaps--;
-        const epoch = epochs.get(epochOrder);
-        if (epoch !== undefined) this.forget(keys.gapKey(gateway, stream, epoch, sequence));
         continue;
       }
       this.forget(keys.batchKey(state.batchPrefix, segment, firstTimeUs, epochOrder, sequence));
