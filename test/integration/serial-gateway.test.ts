@@ -10,7 +10,8 @@ import { hasSocat, SerialLine, whyNoSocat } from '../support/serial-line.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { until } from '../support/until.js';
 
-const PATIENCE_MS = 30_000;
+/** Each takes a second or two; attempts to open a port that fail become rarer. */
+const PATIENCE_MS = 60_000;
 /** Debian's numbers. */
 const NOBODY = 65_534;
 const DIALOUT = 20;
@@ -36,7 +37,7 @@ const lines = (stream: string, path: string): Record<string, object> => ({
 });
 
 describe('fleetlog-gateway at serial ports', function () {
-  this.timeout(90_000);
+  this.timeout(240_000);
   before(function () {
     if (hasSocat) return;
     console.log(`    skipped: ${whyNoSocat}`);
@@ -74,16 +75,19 @@ describe('fleetlog-gateway at serial ports', function () {
       );
     gateway.command.start();
     try {
-      await gateway.command.says(/Reading .*usb-u-blox-if00 at 9600/);
+      await gateway.command.says(/Reading .*usb-u-blox-if00 at 9600/, PATIENCE_MS);
       await speak(first);
       await arrives();
       // The plug is pulled, and is put into another socket: the same link, another port.
       await first.unplug();
-      await gateway.command.says(/There is no serial port .*usb-u-blox-if00/);
+      await gateway.command.says(/There is no serial port .*usb-u-blox-if00/, PATIENCE_MS);
       await rm(gps);
       await using third = await line(folder.path, 'ttyUSB2');
       await symlink(third.port, gps);
-      await gateway.command.says(/Reading .*usb-u-blox-if00[^]*Reading .*usb-u-blox-if00 at 9600/);
+      await gateway.command.says(
+        /Reading .*usb-u-blox-if00[^]*Reading .*usb-u-blox-if00 at 9600/,
+        PATIENCE_MS,
+      );
       await speak(third);
       await arrives();
       // Both links, and one of them beside its port.
@@ -119,11 +123,12 @@ describe('fleetlog-gateway at serial ports', function () {
     });
     gateway.command.start();
     try {
-      await gateway.command.says(/Reading .*ttyUSB0/);
+      await gateway.command.says(/Reading .*ttyUSB0/, PATIENCE_MS);
       await symlink(port.port, link);
       const device = await realpath(port.port);
       await gateway.command.says(
         new RegExp(`Another stream of this gateway reads ${device}, which is what ${link} leads to`),
+        PATIENCE_MS,
       );
     } finally {
       await gateway.command.stop();
@@ -155,15 +160,18 @@ describe('fleetlog-gateway at serial ports', function () {
     try {
       await gateway.command.says(
         /This user may not open \S+; add it to the group that owns the port \(sudo usermod -aG dialout nobody\), then log in again/,
+        PATIENCE_MS,
       );
       const doctor = await run(bins.gateway, ['doctor', '--config', gateway.configPath], within);
       assert.equal(doctor.status, 3);
       assert.match(doctor.stdout.toString(), /^BAD +serial +This user may not open .*ttyUSB0/m);
       assert.match(doctor.stdout.toString(), sentence);
       await chmod(device, 0o666);
-      await gateway.command.says(/Reading .*ttyUSB0/);
+      await gateway.command.says(/Reading .*ttyUSB0/, PATIENCE_MS);
       // Who opens it as well would take bytes away.
-      const reader = spawnSync(asNobody[0], [...asNobody.slice(1), 'head', '-c', '1', device]);
+      const reader = spawnSync(asNobody[0], [...asNobody.slice(1), 'head', '-c', '1', device], {
+        timeout: PATIENCE_MS,
+      });
       assert.match(reader.stderr.toString(), /busy/);
     } finally {
       await gateway.command.stop();
