@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox';
+import { Type, type Static } from '@fleetlog/shared/schema';
 
 const Name = (description: string) => Type.String({ minLength: 1, maxLength: 63, description });
 const Moment = (description: string) => Type.String({ minLength: 1, maxLength: 64, description });

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { readFileSync } from 'node:fs';
-import { Type, type Static } from 'typebox';
+import { Type, type Static } from '@fleetlog/shared/schema';
 import { byteCount, Bytes } from '@fleetlog/shared/config';
 import type { KafkaAddress } from './kafka/cluster.js';
 import type { TopicOptions } from './kafka/topics.js';
