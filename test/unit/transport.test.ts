@@ -53,6 +53,30 @@ describe('messages cut into frames', () => {
     ]);
   });
 
+  it('are put together of the fast packets of NMEA 2000, from every sender, with others in between', () => {
+    // PGN 129029, the position of canboat's recombine-frames.in.
+    const position = long(
+      (0x8df8_05fe | 0x8000_0000) >>> 0,
+      'Latitude : 56|64@1- (1E-16,0) [0|0] "deg" Node',
+      47,
+    );
+    const parts = ['002FE7953D0073D6', '012900DA0473DBC9', '02E505807D02285F', '03D610F69B506C05'];
+    parts.push('040000000013FC08', '056F00BE00DDF2FF', '06FF00FFFFFFFFFF');
+    const id = '0DF80500';
+    const frames = parts.map((data) => `${id}#${data}`);
+    const other = parts.map(
+      (data) => `0DF80523#${(Number.parseInt(data.slice(0, 2), 16) | 0x40).toString(16)}${data.slice(2)}`,
+    );
+    const [found, ...more] = valuesOf(position, 'Long/Latitude', frames);
+    assert.match(found, /^6:42\.49676/);
+    assert.deepEqual(more, []);
+    const turns = frames.flatMap((frame, i) => [frame, other[i]]);
+    assert.equal(valuesOf(position, 'Long/Latitude', turns, 3).length, 2);
+    assert.deepEqual(valuesOf(position, 'Long/Latitude', frames.toSpliced(3, 1)), [], 'a frame is missing');
+    assert.deepEqual(valuesOf(position, 'Long/Latitude', frames.slice(1)), [], 'the first is missing');
+    assert.deepEqual(valuesOf(position, 'Long/Latitude', [`${id}#00FF010203040506`]), [], 'too long');
+  });
+
   it('go on where the frames come in other portions', () => {
     const frames = [...batteryFrames, '7EC#0142', ...batteryFrames];
     for (const split of [1, 2, 3, 5]) {

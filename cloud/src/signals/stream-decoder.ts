@@ -86,7 +86,12 @@ function periodOf(fromUs: number, toUs: number, columns: readonly (readonly Sign
     Array.from(wanted, ([message, signals]) => {
       const carrier = carrierOf(message);
       const isWhole = carrier !== 'frame';
-      return { message, signals: [...signals], isWhole, isByGroup: carrier === 'j1939' };
+      return {
+        message,
+        signals: [...signals],
+        isWhole,
+        isByGroup: carrier === 'j1939' || carrier === 'fast-packet',
+      };
     }),
   );
   const transport = new Transport([...wanted.keys()]);

@@ -1,18 +1,22 @@
 import type { Message } from '../dbc/model.js';
+import { pgnOf } from '../decode/match.js';
 
 /** How a message gets over the bus: in one frame, or cut by a transport protocol. */
-export type Carrier = 'frame' | 'iso-tp' | 'j1939' | 'obd';
+export type Carrier = 'frame' | 'iso-tp' | 'j1939' | 'fast-packet' | 'obd';
 
 const CLASSIC_BYTES_MAX = 8;
+/** From here on parameter groups are those of NMEA 2000, of which the long ones are fast packets. */
+const NMEA_2000_PGN = 0x1_ed00;
 
 /**
  * Messages of over 8 bytes that the database doesn't call CAN FD are put together of classic frames, where such come:
- * by ISO-TP where they have 11 bits or the identifiers of its fixed addressing (ISO 15765-2, 10.3.3), else by the
- * transport protocol of J1939. CAN FD frames are taken as they are in any case.
+ * by ISO-TP where they have 11 bits or the identifiers of its fixed addressing (ISO 15765-2, 10.3.3), as fast packets
+ * where they are parameter groups of NMEA 2000, else by the transport protocol of J1939. CAN FD frames are taken as they are in any case.
  */
 export function carrierOf({ id, isExtended, format, length }: Message): Carrier {
   if (format === 'obd') return 'obd';
   if (length <= CLASSIC_BYTES_MAX || format === 'standard-fd' || format === 'extended-fd') return 'frame';
+  if (isExtended && pgnOf(id) >= NMEA_2000_PGN) return 'fast-packet';
   const type = (id >>> 16) & 0xff;
   return isExtended && type !== 0xda && type !== 0xdb ? 'j1939' : 'iso-tp';
 }

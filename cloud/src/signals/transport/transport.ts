@@ -3,6 +3,7 @@ import type { Message } from '../dbc/model.js';
 import { Matcher, pgnOf } from '../decode/match.js';
 import { obdIdentifiers, splitObd } from '../obd/responses.js';
 import { carrierOf, hasLengthByte } from './carriers.js';
+import { FastPacketReceiver } from './fast-packet.js';
 import { IsoTpReceiver, type TakePayload } from './iso-tp.js';
 import { J1939Receiver } from './j1939-tp.js';
 import { Payloads, type TransportCounters } from './payloads.js';
@@ -39,6 +40,7 @@ export class Transport {
     for (const message of messages) {
       const carrier = carrierOf(message);
       if (carrier === 'j1939') groups.add(pgnOf(message.id));
+      if (carrier === 'fast-packet') this.addFastPacket(message);
       if (carrier === 'iso-tp') this.addIsoTp(message, this.payloadOf(message));
       if (carrier === 'obd') this.addObd(message);
     }
@@ -85,16 +87,18 @@ export class Transport {
   }
 
   private addIsoTp(identifier: Identifier, take: TakePayload): void {
-    const receivers = new Map<string, IsoTpReceiver>();
-    this.add(identifier, (timeUs, _id, bus, data, start, length) => {
-      let receiver = receivers.get(bus);
-      if (!receiver) {
-        if (receivers.size >= busesMax) return;
-        receiver = new IsoTpReceiver(take, this.counters);
-        receivers.set(bus, receiver);
-      }
-      receiver.frame(timeUs, data, start, length);
-    });
+    const receiverOf = perBus(() => new IsoTpReceiver(take, this.counters));
+    this.add(identifier, (timeUs, _id, bus, data, start, length) =>
+      receiverOf(bus)?.frame(timeUs, data, start, length),
+    );
+  }
+
+  /** From whatever sender, as parameter groups are matched. */
+  private addFastPacket({ id, isExtended }: Message): void {
+    const receiverOf = perBus(() => new FastPacketReceiver(this.payloads, this.counters));
+    this.add({ id, isExtended, format: 'j1939' }, (timeUs, sender, bus, data, start, length) =>
+      receiverOf(bus)?.frame(timeUs, sender, data, start, length),
+    );
   }
 
   private addObd(message: Message): void {
@@ -107,14 +111,7 @@ export class Transport {
   }
 
   private addJ1939(groups: ReadonlySet<number>): void {
-    const receivers = new Map<string, J1939Receiver>();
-    const receiverOf = (bus: string): J1939Receiver | undefined => {
-      const known = receivers.get(bus);
-      if (known || receivers.size >= busesMax) return known;
-      const receiver = new J1939Receiver(groups, this.payloads, this.counters);
-      receivers.set(bus, receiver);
-      return receiver;
-    };
+    const receiverOf = perBus(() => new J1939Receiver(groups, this.payloads, this.counters));
     this.add(control, (timeUs, id, bus, data, start, length) =>
       receiverOf(bus)?.control(timeUs, id, data, start, length),
     );
@@ -127,4 +124,16 @@ export class Transport {
     this.identifiers.push(identifier);
     this.handlers.push(handler);
   }
+}
+
+/** A receiver for each bus, as far as there is room. */
+function perBus<Receiver>(create: () => Receiver): (bus: string) => Receiver | undefined {
+  const receivers = new Map<string, Receiver>();
+  return (bus) => {
+    const known = receivers.get(bus);
+    if (known || receivers.size >= busesMax) return known;
+    const receiver = create();
+    receivers.set(bus, receiver);
+    return receiver;
+  };
 }
