@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { join } from 'node:path';
 import { FleetlogError, isFleetlogError } from '@fleetlog/shared/errors';
 import { silentLogger } from '@fleetlog/shared/log';
 import { openRocksDb } from '@fleetlog/shared/store';
@@ -18,7 +19,7 @@ const parts = { logger: silentLogger, clock: systemClock };
 
 logContract({
   name: 'rocksdb',
-  open: (path) => openLog({ path, partitions: 4, ...parts }),
+  open: (path) => openLog({ path: join(path, 'log'), partitions: 4, ...parts }),
   isDense: true,
   modelRuns: 25,
 });
@@ -113,14 +114,15 @@ describe('log on RocksDB', () => {
   });
 
   it('a second process on the folder is told so', async () => {
-    const open = (): Promise<Log> => openLog({ path: folder.path, ...parts });
+    const open = (): Promise<Log> => openLog({ path: join(folder.path, 'log'), ...parts });
     await using log = await open();
     await assert.rejects(open(), (error) => isFleetlogError(error, 'FLEETLOG_LOCKED'));
     assert.deepEqual(await log.append([entry(0, 'undisturbed')]), [0]);
   });
 
   it('the number of partitions stays what it was at the beginning', async () => {
-    const open = (partitions?: number): Promise<Log> => openLog({ path: folder.path, partitions, ...parts });
+    const open = (partitions?: number): Promise<Log> =>
+      openLog({ path: join(folder.path, 'log'), partitions, ...parts });
     await (await open(3))[Symbol.asyncDispose]();
     await using log = await open();
     assert.equal(log.partitionCount, 3);
@@ -131,7 +133,7 @@ describe('log on RocksDB', () => {
   it('a process that is killed loses nothing that it was told is durable, and no half append', async function () {
     this.timeout(120_000);
     for (let round = 0; round < 4; round++) {
-      const child = fork(new URL('../support/log-child.js', import.meta.url), [folder.path], {
+      const child = fork(new URL('../support/log-child.js', import.meta.url), [join(folder.path, 'log')], {
         silent: true,
       });
       const durable = [-1, -1];
@@ -145,7 +147,7 @@ describe('log on RocksDB', () => {
       await until('it has appended', () => lines > 20 + 30 * round, 60_000);
       child.kill('SIGKILL');
       await Promise.all([once(child, 'exit'), once(reading, 'close')]);
-      await using log = await openLog({ path: folder.path, ...parts });
+      await using log = await openLog({ path: join(folder.path, 'log'), ...parts });
       const next = log.ends().map((ends) => ends.next);
       assert.ok(next[1] > durable[1], `round ${round}: ${next.join()} after ${durable.join()}`);
       assert.deepEqual(JSON.parse(String(await log.note('next'))), next, 'the note is of the last append');

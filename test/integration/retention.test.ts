@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
+import { silentLogger } from '@fleetlog/shared/log';
 import { RangeSet, systemClock } from '@fleetlog/shared/util';
 import type { HoldList, HoldRow } from '#cloud/api/hold-schemas.js';
 import type { Gaps, Streams } from '#cloud/api/schemas.js';
 import type { Storage } from '#cloud/api/storage-schemas.js';
+import { Ingest } from '#cloud/ingest/ingest.js';
 import { checkRetention } from '#cloud/retention/rules.js';
+import { AckRecorder } from '../support/ack-recorder.js';
+import { all } from '../support/collect.js';
 import { append, canBatch } from '../support/recorded.js';
 import { serveCloud, type ServingCloud } from '../support/serving-cloud.js';
+import { until } from '../support/until.js';
 
 const gateway = 'truck-17';
 const epoch = '0011223344556677';
@@ -122,5 +127,26 @@ describe('retention over the API', () => {
     }
     await cloud.retention.pass();
     assert.equal((await exported(cloud)).length, 4);
+  });
+
+  it('a gateway that sends a trimmed batch again is told that it was safe, and it is not taken again', async () => {
+    await using cloud = await serveCloud({
+      rules: checkRetention({ every: '1min', rules: [{ maxBytes: '0B' }] }, assert.fail).rules,
+    });
+    const { log, index, retention } = cloud;
+    const queue = { messagesMax: 100, bytesMax: 1e6 };
+    await using ingest = await Ingest.open({ log, logger: silentLogger, clock: systemClock, queue });
+    const recorder = new AckRecorder();
+    ingest.start(recorder);
+    const bytes = canBatch([baseUs], { gateway, epoch, sequence: 0 });
+    ingest.batch(gateway, 'can0', bytes);
+    await until('it is acknowledged', () => recorder.last(gateway, 'can0')?.held.length === 2);
+    await index.caughtUp(AbortSignal.timeout(10_000));
+    assert.equal((await retention.pass()).batches, 1);
+    ingest.batch(gateway, 'can0', bytes);
+    await until('it is known', () => ingest.counters.duplicates === 1);
+    assert.deepEqual(recorder.last(gateway, 'can0')?.held, [0, 0]);
+    assert.equal(ingest.counters.batches, 1);
+    assert.deepEqual(await all(log.read(log.partitionOf(gateway), 0)), []);
   });
 });

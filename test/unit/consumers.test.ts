@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { isFleetlogError } from '@fleetlog/shared/errors';
 import { silentLogger } from '@fleetlog/shared/log';
 import { systemClock } from '@fleetlog/shared/util';
@@ -113,7 +114,7 @@ describe('groups of consumers', () => {
   it('a checkpoint is as durable as the log, and outlives a restart', async () => {
     await using folder = await tempFolder('groups');
     {
-      await using log = await openLog({ path: folder.path, partitions: 2, ...parts });
+      await using log = await openLog({ path: join(folder.path, 'log'), partitions: 2, ...parts });
       await using groups = await Groups.open({ log, ...parts });
       await fill(log, 1, 4);
       const reader = await Reader.join(groups, log);
@@ -121,7 +122,7 @@ describe('groups of consumers', () => {
       await reader.commit({ 1: 3 });
       await reader.end();
     }
-    await using log = await openLog({ path: folder.path, ...parts });
+    await using log = await openLog({ path: join(folder.path, 'log'), ...parts });
     await using groups = await Groups.open({ log, ...parts });
     assert.deepEqual(
       groups.state('g').partitions.map(({ next, end }) => [next, end]),

@@ -44,6 +44,7 @@ export class PartitionIndexer {
     const { logger, clock } = this.parts;
     while (!signal.aborted) {
       try {
+        await this.passEmptyEnd();
         await this.follow(signal);
       } catch (error) {
         if (signal.aborted) return;
@@ -51,6 +52,17 @@ export class PartitionIndexer {
       }
       await clock.sleep(retryMs, signal).catch(() => {}); // the loop looks at the signal
     }
+  }
+
+  /** Where all that the log has left of the rest is offsets that were trimmed or lost, nothing would ever come of them. */
+  private async passEmptyEnd(): Promise<void> {
+    const end = this.logEnd();
+    const rest = this.parts.log.read(this.partition, this.at.next, { limit: 1 })[Symbol.asyncIterator]();
+    const { done } = await rest.next();
+    await rest.return?.();
+    if (!done || end <= this.at.next) return;
+    this.at = { ...this.at, next: end };
+    this.parts.progress.set();
   }
 
   private async follow(signal: AbortSignal): Promise<void> {

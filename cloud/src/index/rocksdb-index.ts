@@ -117,6 +117,8 @@ async function loadCheckpoints(store: OrderedStore, log: Log, logger: Logger): P
     if (checkpoint.next === 0 || stale) continue;
     const [entry] = checkpoint.next > next ? [] : await log.get(partition, [checkpoint.next - 1]);
     // An entry that was trimmed can't be compared.
+    if (!entry && (await isLost(log, partition, checkpoint.next - 1)))
+      stale = 'the log has lost what it names';
     if (checkpoint.next > next || (entry && !isOf(entry, checkpoint.last))) stale = 'it is of another log';
   }
   if (!stale) return checkpoints;
@@ -133,6 +135,13 @@ async function loadCheckpoints(store: OrderedStore, log: Log, logger: Logger): P
     checkpoints[partition] = { ...beginning, trims: (await loadTrim(log, partition))?.number ?? 0 };
   }
   return checkpoints;
+}
+
+/** Neither there nor trimmed. */
+async function isLost(log: Log, partition: number, offset: number): Promise<boolean> {
+  if (!log.isDense || offset < log.ends()[partition].first) return false;
+  const removed = log.removal?.removed(partition, offset, offset)[Symbol.asyncIterator]();
+  return removed === undefined || (await removed.next()).done === true;
 }
 
 const beginning = { next: 0, skipped: 0 };

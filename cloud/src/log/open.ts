@@ -1,4 +1,5 @@
 import { FleetlogError } from '@fleetlog/shared/errors';
+import type { Logger } from '@fleetlog/shared/log';
 import type { OrderedStore } from '@fleetlog/shared/store';
 import * as keys from './keys.js';
 
@@ -54,4 +55,27 @@ export async function loadPartition(store: OrderedStore, partition: number): Pro
     ends.lastReceiveTimeUs = Math.max(ends.lastReceiveTimeUs, keys.receiveTimeOf(value));
   }
   return { ...ends, durableNext: ends.next };
+}
+
+/**
+ * A partition that ends before `marked` has lost what was acknowledged: its write-ahead log was cut, or is gone. Their
+ * offsets aren't given again, and "fleetlog verify" names them.
+ */
+export async function goBehindLost(
+  store: OrderedStore,
+  partitions: readonly Partition[],
+  marked: readonly number[],
+  logger: Logger,
+): Promise<void> {
+  for (const [partition, state] of partitions.entries()) {
+    const next = marked[partition] ?? 0;
+    if (next <= state.next) continue;
+    logger.error(
+      { code: 'FLEETLOG_STORE_BROKEN', partition, first: state.next, last: next - 1 },
+      'The log has lost batches at its end that it had acknowledged; gateways that still have them send them again.',
+    );
+    Object.assign(state, { next, durableNext: next });
+    const value = keys.trimValue(state);
+    await store.write([{ type: 'put', key: keys.trimKey(partition), value }]);
+  }
 }

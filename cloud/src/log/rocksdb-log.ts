@@ -7,7 +7,8 @@ import type { Log, LogAppend, LogEntry, LogNote, LogRemoval, OffsetRange, Partit
 import { notesIn } from './notes.js';
 import { LogPages, pageEntriesMax, toEntry } from './pages.js';
 import { RecentEntries } from './recent.js';
-import { loadPartition, partitionCountOf, type Partition } from './open.js';
+import { LogMark } from './mark.js';
+import { goBehindLost, loadPartition, partitionCountOf, type Partition } from './open.js';
 import { removalOf, removedRanges } from './removal.js';
 
 export interface LogOptions {
@@ -15,6 +16,8 @@ export interface LogOptions {
   partitions?: number | undefined;
   logger: Logger;
   clock: Clock;
+  /** Says what was acknowledged, whatever the store still knows; closed with the log. */
+  mark?: LogMark;
 }
 
 export interface LogFolderOptions extends LogOptions {
@@ -32,7 +35,7 @@ const blobBytesMin = 1024;
 const openFilesMax = 64;
 const recentBytesMax = 16 * 1024 * 1024;
 /** Of the log's disk; beyond it what is kept beside trimmed entries is written anew. */
-const deadShareMax = 0.35;
+const deadShareMax = 0.25;
 const retryMsMin = 100;
 const retryMsMax = 5000;
 
@@ -45,22 +48,28 @@ export async function openLog({ path, writeBufferBytes, ...options }: LogFolderO
     blobs: { bytesMin: blobBytesMin, fileBytes: 256 * 1024 * 1024 },
     openFilesMax,
   });
+  const mark = await LogMark.open(`${path}.mark`, options.logger);
   try {
-    return await logOver(store, options);
+    return await logOver(store, { ...options, mark });
   } catch (error) {
+    await mark[Symbol.asyncDispose]();
     await store.close();
     throw error;
   }
 }
 
 /** A log on an open store, which it closes with itself. */
-export async function logOver(store: OrderedStore, { partitions, logger, clock }: LogOptions): Promise<Log> {
+export async function logOver(
+  store: OrderedStore,
+  { partitions, logger, clock, mark }: LogOptions,
+): Promise<Log> {
   const count = await partitionCountOf(store, partitions);
   const loaded: Partition[] = [];
   for (let partition = 0; partition < count; partition++) loaded.push(await loadPartition(store, partition));
+  await goBehindLost(store, loaded, mark?.found ?? [], logger);
   // What a killed process wrote and didn't sync is shown to readers from now on: it must stay.
   await store.sync();
-  return new RocksDbLog(store, loaded, logger, clock);
+  return new RocksDbLog(store, loaded, logger, clock, mark);
 }
 
 class RocksDbLog implements Log, LogRemoval {
@@ -78,6 +87,7 @@ class RocksDbLog implements Log, LogRemoval {
     private readonly partitions: Partition[],
     private readonly logger: Logger,
     private readonly clock: Clock,
+    private readonly mark: LogMark | undefined,
   ) {
     this.grown = partitions.map(() => new Signal());
     this.pages = new LogPages(store, logger);
@@ -123,6 +133,7 @@ class RocksDbLog implements Log, LogRemoval {
       partition.lastReceiveTimeUs = lastTimeUs[i];
     }
     await this.untilDurable();
+    if (appended.length > 0) await this.mark?.write(next);
     for (const [i, partition] of this.partitions.entries()) {
       if (partition.durableNext === partition.next) continue;
       partition.durableNext = partition.next;
@@ -201,7 +212,7 @@ class RocksDbLog implements Log, LogRemoval {
   async reclaim(liveBytes: number): Promise<void> {
     await this.store.compact();
     const deadShare = 1 - liveBytes / (await this.store.diskBytes());
-    if (deadShare > deadShareMax) await this.store.compact({ rewriteShare: Math.min(1, 2 * deadShare) });
+    if (deadShare > deadShareMax) await this.store.compact({ rewriteShare: Math.min(1, 3 * deadShare) });
   }
 
   async *follow(partition: number, offset: number, signal: AbortSignal): AsyncIterable<LogEntry> {
@@ -255,6 +266,7 @@ class RocksDbLog implements Log, LogRemoval {
     this.closing.abort(new FleetlogError('FLEETLOG_INTERRUPTED', 'The log was closed.'));
     for (const signal of this.grown) signal.set();
     await this.writing;
+    await this.mark?.[Symbol.asyncDispose]();
     await this.store.close();
   }
 

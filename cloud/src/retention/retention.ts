@@ -22,7 +22,7 @@ const eventsStream = 'events';
 /** Trimmed in one write. */
 const sliceBatchesMax = 2048;
 /** The disk is given back when so much of it was trimmed: compaction costs writing. */
-const reclaimBytesMin = 8 * 1024 * 1024;
+const reclaimBytesMin = 1024 * 1024;
 const reclaimShare = 0.05;
 
 /**
