@@ -289,10 +289,20 @@ async function runSources(
   if (failed) throw failed.reason;
 }
 
+/** Errors: FLEETLOG_STORE where all is drained but what a rescue couldn't finish. */
 async function drained(buffer: GatewayBuffer, uplink: Uplink, signal: AbortSignal): Promise<void> {
-  await Promise.race([buffer.rescued().then(() => buffer.flush()), aborted(signal)]);
+  let notRescued: { cause: unknown } | undefined;
+  const rescued = buffer.rescued().catch((cause: unknown) => void (notRescued = { cause }));
+  await Promise.race([rescued.then(() => buffer.flush()), aborted(signal)]);
   const isDrained = (): boolean => buffer.streams().every(({ batches }) => batches === 0);
   while (!signal.aborted && !isDrained()) await uplink.progress.wait(signal).catch(() => undefined);
+  if (!notRescued || signal.aborted) return;
+  throw new FleetlogError(
+    'FLEETLOG_STORE',
+    `The rescue of a damaged buffer isn't done: ${String(notRescued.cause)} All else is drained; mend that and start ` +
+      'the gateway again, it goes on.',
+    { cause: notRescued.cause },
+  );
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -163,6 +163,18 @@ describe('gap report', () => {
     assert.deepEqual([report.held, report.thinned, report.batches.explained], [16, 5, 4]);
   });
 
+  it('counts nothing as missing that the gateway is rescuing from a damaged buffer', async () => {
+    const fleet = fleetOf(new RangeSet(), { first: 0, next: 0 });
+    fleet.sequences = [
+      { gateway, epoch: oldEpoch, stream: 'can0', held: new RangeSet([[0, 4]]), announcedNext: 10 },
+    ];
+    assert.deepEqual(states(await gapReport(indexOf([]), fleet, {})), [[5, 9, 'missing']]);
+    const [presence] = fleet.gateways;
+    assert.ok(presence.status);
+    fleet.gateways = [{ ...presence, status: { ...presence.status, rescuing: [oldEpoch] } }];
+    assert.deepEqual(states(await gapReport(indexOf([]), fleet, {})), [[5, 9, 'pending']]);
+  });
+
   it('lists so many rows at most, and counts all of them', async () => {
     const held = new RangeSet();
     for (let i = 0; i < 10_500; i++) held.add(2 * i + 1);

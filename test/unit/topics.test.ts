@@ -166,9 +166,14 @@ describe('acknowledgement', () => {
 });
 
 describe('gateway status', () => {
-  it('comes out as it went in', () => assert.deepEqual(decodeStatus(encodeMessage(status)), status));
+  it('comes out as it went in', () => {
+    assert.deepEqual(decodeStatus(encodeMessage(status)), status);
+    const rescuing = { ...status, rescuing: ['0011223344556677'] };
+    assert.deepEqual(decodeStatus(encodeMessage(rescuing)), rescuing);
+  });
 
   const wrong: [string, string[], unknown][] = [
+    ['an earlier epoch that is none', ['rescuing'], ['x']],
     ['no epoch', ['epoch'], undefined],
     ['connected as a number', ['connected'], 1],
     ['no version', ['version'], undefined],

@@ -6,7 +6,7 @@ import { bufferedStreams, heldSequences, streamName } from './buffered.js';
  * Why a range of sequences isn't in the log:
  *
  * - explained: a gap record tells the cause; or the log holds it, and its header tells what was taken out (`thinned`)
- * - pending: the gateway has it in its buffer, by its last status
+ * - pending: the gateway has it in its buffer, by its last status, or is rescuing it from a damaged one
  * - trimmed: it was there, and was let go by a rule of retention
  * - missing: nobody knows
  */
@@ -50,6 +50,7 @@ export async function gapReport(
   // Statuses first: what a gateway forgot before its status was held by then, so it is in what is read after it.
   const buffered = bufferedStreams(fleet, filter);
   const silent = new Map(buffered);
+  const rescuing = new Map(fleet.presence().map(({ gateway, status }) => [gateway, status?.rescuing]));
 
   for await (const sequences of heldSequences(fleet, filter)) {
     const { gateway, stream, epoch, held, trimmed, announcedNext = 0 } = sequences;
@@ -60,7 +61,8 @@ export async function gapReport(
     for (const [first, last] of trimmed ?? []) report.addTrimmed({ gateway, stream, epoch, first, last });
     const end = Math.max((held.max ?? -1) + 1, announcedNext, current?.next ?? 0);
     for (const [first, last] of held.holes(0, end - 1)) {
-      report.addHole({ gateway, stream, epoch, first, last }, current?.first);
+      const isInRescue = rescuing.get(gateway)?.includes(epoch) ?? false;
+      report.addHole({ gateway, stream, epoch, first, last }, isInRescue ? 0 : current?.first);
     }
   }
   for (const [name, { gateway, stream, epoch, first, next }] of silent) {
@@ -91,7 +93,7 @@ class ReportBuilder {
     this.held += batches;
   }
 
-  /** `buffered` is the first sequence that the gateway still has; undefined where the epoch isn't its current one. */
+  /** `buffered` is the first sequence that the gateway may have; undefined where it has nothing of this epoch. */
   addHole(hole: Omit<GapRow, 'state'>, buffered = Infinity): void {
     if (hole.first < buffered)
       this.add({ ...hole, last: Math.min(hole.last, buffered - 1), state: 'missing' });

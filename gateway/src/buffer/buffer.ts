@@ -52,6 +52,8 @@ export interface GatewayBuffer extends BatchSink, AsyncDisposable {
   /** One life of this folder. */
   readonly epoch: string;
   streams(): BufferedStream[];
+  /** Earlier lives of which something is on its way yet: being rescued, or rescued and not acknowledged. */
+  readonly earlierEpochs: string[];
   /** What it writes to disk. */
   readonly writeState: WriteState;
   /** How much of its space it takes; undefined where it has no limits. */

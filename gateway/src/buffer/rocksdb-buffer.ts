@@ -9,7 +9,7 @@ import { decodeEntry, encodeEntry } from './entry.js';
 import { GroupCommit, type Companions } from './group-commit.js';
 import { keys } from './keys.js';
 import { CheckedStore } from './integrity/checked-store.js';
-import { isRescuedName } from './integrity/rescued-names.js';
+import { isRescuedName, rescuedEpoch } from './integrity/rescued-names.js';
 import { streamMark, type MarkFile, type StreamMark } from './integrity/mark.js';
 import { rescue, type RescueReport } from './integrity/rescue.js';
 import { readLife } from './life.js';
@@ -59,6 +59,8 @@ class RocksDbBuffer implements GatewayBuffer {
   /** What the mark says, or will say at the next commit, of each stream. */
   private readonly marked: Record<string, StreamMark> = {};
   private readonly rescuing: Promise<RescueReport | undefined>;
+  /** Epochs of the folders that are being rescued; they stay where that failed, since the next start goes on. */
+  private inRescue: string[] = [];
 
   constructor(
     private readonly store: OrderedStore,
@@ -132,6 +134,8 @@ class RocksDbBuffer implements GatewayBuffer {
       store,
       stored,
       isActive: (stream: string) => states.has(stream),
+      sync: () => this.flush(),
+      begins: (epochs: string[]) => void (this.inRescue = epochs),
       activate: async (rescued: StreamState[]) => {
         for (const state of rescued) states.set(state.stream, state);
         await this.flush();
@@ -139,6 +143,7 @@ class RocksDbBuffer implements GatewayBuffer {
     };
     try {
       const report = await rescue(parts, this.stopping.signal);
+      this.inRescue = [];
       if (report) options.logger.warn(report, 'What could be read of a damaged buffer is rescued.');
       return report;
     } catch (error) {
@@ -154,6 +159,15 @@ class RocksDbBuffer implements GatewayBuffer {
 
   rescued(): Promise<RescueReport | undefined> {
     return this.rescuing;
+  }
+
+  get earlierEpochs(): string[] {
+    const epochs = new Set(this.inRescue);
+    for (const { stream, heldBatches } of this.states.values()) {
+      const epoch = rescuedEpoch(stream);
+      if (epoch !== undefined && heldBatches > 0) epochs.add(epoch);
+    }
+    return [...epochs].sort();
   }
 
   get writeState(): WriteState {

@@ -29,7 +29,8 @@ export async function printVerification(
       ),
     );
   }
-  for (const file of report.damagedFiles) print(`damaged: ${file}`);
+  const harmless = report.isSound ? '; nothing that waits lies in the damaged part' : '';
+  for (const file of report.damagedFiles) print(`damaged: ${file}${harmless}`);
   for (const { folder, isRescued } of report.aside) {
     print(`moved aside: ${folder}${isRescued ? '' : ', not rescued yet'}`);
   }

@@ -1,4 +1,4 @@
-import { encodeMessage, topics, type GatewayStatus } from '@fleetlog/shared/topics';
+import { encodeMessage, rescuingMax, topics, type GatewayStatus } from '@fleetlog/shared/topics';
 import type { Clock } from '@fleetlog/shared/util';
 import type { GatewayBuffer } from '../buffer/buffer.js';
 import { isRescuedName } from '../buffer/integrity/rescued-names.js';
@@ -30,7 +30,7 @@ export class StatusReporter {
       epoch: this.buffer.epoch,
       version: this.version,
       timeUs: this.clock.nowUs(),
-      streams: this.streams(),
+      ...this.facts(),
     };
     return encodeMessage(status);
   }
@@ -44,11 +44,16 @@ export class StatusReporter {
   publishChanges(link: Link, sparing: boolean): void {
     const nowMs = this.clock.monotonicUs() / 1000;
     if (nowMs - this.publishedMs < (sparing ? sparingIntervalMs : intervalMs)) return;
-    const facts = JSON.stringify(this.streams());
+    const facts = JSON.stringify(this.facts());
     if (facts === this.published) return;
     this.published = facts;
     this.publishedMs = nowMs;
     link.publish(this.topic, this.encode(true), { retain: true }).catch(() => undefined); // the next one says it all
+  }
+
+  private facts(): Pick<GatewayStatus, 'streams' | 'rescuing'> {
+    const rescuing = this.buffer.earlierEpochs.slice(0, rescuingMax);
+    return { streams: this.streams(), ...(rescuing.length > 0 && { rescuing }) };
   }
 
   private streams(): GatewayStatus['streams'] {

@@ -51,6 +51,8 @@ export interface RefusedBatch {
 }
 
 export const ackRangesMax = 256;
+/** Earlier epochs in a status. */
+export const rescuingMax = 64;
 
 /** Retained; the last will sets `connected` to false. */
 export interface GatewayStatus {
@@ -62,6 +64,8 @@ export interface GatewayStatus {
   streams: {
     [stream: string]: { kind: string; first: number; next: number; bytes: number; discarded: number };
   };
+  /** Earlier epochs of which something is on its way yet: being rescued from a damaged buffer, or rescued and unsent. */
+  rescuing?: string[];
 }
 
 /** Writes a message for its topic. */
@@ -122,7 +126,12 @@ export function decodeStatus(bytes: Uint8Array): GatewayStatus {
     const [first, next, bytes, discarded] = numbers;
     streams[stream] = { kind, first, next, bytes, discarded };
   }
-  return { connected, epoch, version, timeUs, streams };
+  const rescuing: unknown = status.get('rescuing');
+  if (rescuing === undefined) return { connected, epoch, version, timeUs, streams };
+  if (!Array.isArray(rescuing) || rescuing.length > rescuingMax || !rescuing.every(isLifeId)) {
+    throw malformed('status');
+  }
+  return { connected, epoch, version, timeUs, streams, rescuing };
 }
 
 type Fields = ReadonlyMap<unknown, unknown>;

@@ -36,6 +36,10 @@ export interface RescueParts {
   store: OrderedStore;
   stored: StoredBatches;
   isActive(stream: string): boolean;
+  /** All that was written to the store is durable when it resolves: the buffer's own barrier. */
+  sync(): Promise<void>;
+  /** The lives of the buffer whose folders are being read, where they are known. */
+  begins(epochs: string[]): void;
   /** Takes these into the streams of the buffer; durable when it resolves. */
   activate(streams: StreamState[]): Promise<void>;
   clock: Clock;
@@ -52,6 +56,7 @@ const fullRetryMs = 5000;
 export async function rescue(parts: RescueParts, signal: AbortSignal): Promise<RescueReport | undefined> {
   const folders = (await damagedFolders(parts.folder)).filter((folder) => !folder.isDone);
   if (folders.length === 0) return undefined;
+  parts.begins(folders.flatMap(({ plan }) => plan?.mark?.epoch ?? []));
   return new Rescue(parts, signal).run(folders);
 }
 
@@ -97,7 +102,7 @@ class Rescue {
         }
         this.saveGaps();
         await this.write();
-        await this.parts.store.sync();
+        await this.parts.sync();
         this.report.files++;
         if (damage.isDamaged) {
           this.report.damagedFiles.push(file.path);

@@ -16,7 +16,10 @@ export interface VerifyReport {
   /** Why the database doesn't open. */
   trouble?: string;
   streams: StreamVerification[];
-  /** Files of the database in which a checksum doesn't fit. */
+  /**
+   * Files of the database in which a checksum doesn't fit. A table or blob file keeps the buffer sound where all that
+   * waits reads: what is damaged in it was sent, or given up with a gap record. A log doesn't.
+   */
   damagedFiles: string[];
   /** Folders that were moved aside, and whether all that reads is rescued from them. */
   aside: { folder: string; isRescued: boolean }[];
@@ -41,11 +44,14 @@ const step = 256;
 export async function verifyBuffer(options: BufferOptions, markPath: string): Promise<VerifyReport> {
   const { path } = options;
   const damagedFiles: string[] = [];
+  let isLogDamaged = false;
   for (const file of await dataFiles(path)) {
     const damage = { isDamaged: false };
     const values = valuesOf(file, damage);
     while (!(await values.next()).done);
-    if (damage.isDamaged) damagedFiles.push(file.name);
+    if (!damage.isDamaged) continue;
+    damagedFiles.push(file.name);
+    isLogDamaged ||= file.isWal;
   }
   const aside = (await damagedFolders(path)).map((folder) => ({
     folder: basename(folder.path),
@@ -69,7 +75,7 @@ export async function verifyBuffer(options: BufferOptions, markPath: string): Pr
   }
   const isSound =
     trouble === undefined &&
-    damagedFiles.length === 0 &&
+    !isLogDamaged &&
     streams.every(({ unreadable, missing }) => unreadable + missing === 0);
   return { isSound, ...(trouble !== undefined && { trouble }), streams, damagedFiles, aside };
 }
