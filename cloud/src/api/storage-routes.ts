@@ -36,6 +36,7 @@ async function storage(context: ApiContext): Promise<Storage> {
   const logBytes = await log.diskBytes();
   const bytesPerDay = await growthPerDay(context, clock.nowUs());
   const roomBytes = Math.max(0, disk.freeBytes - disk.minFreeBytes);
+  const diskPerByte = Math.max(1, logBytes / Math.max(1, batchBytes));
   const { batches: trimmedBatches, bytes: trimmedBytes } = retention.trimmed;
   return {
     disk: {
@@ -51,12 +52,12 @@ async function storage(context: ApiContext): Promise<Storage> {
       rollupsBytes: await folderBytes(join(disk.folder, 'rollups')),
       catalogueBytes: await folderBytes(join(disk.folder, 'catalogue')),
     },
-    growth: {
-      bytesPerDay: Math.round(bytesPerDay),
-      ...(bytesPerDay > 0 && {
-        fullAfterDays: (roomBytes * batchBytes) / Math.max(batchBytes, logBytes) / bytesPerDay,
-      }),
-    },
+    ...(bytesPerDay !== undefined && {
+      growth: {
+        bytesPerDay: Math.round(bytesPerDay),
+        ...(bytesPerDay > 0 && { fullAfterDays: roomBytes / diskPerByte / bytesPerDay }),
+      },
+    }),
     retention: { trimmedBatches, trimmedBytes },
     streams,
   };

@@ -18,12 +18,17 @@ export const StorageBody = Type.Object({
     rollupsBytes: Count,
     catalogueBytes: Type.Integer({ description: 'Of the databases (DBC) and assignments.' }),
   }),
-  growth: Type.Object({
-    bytesPerDay: Type.Integer({ description: 'Of batches, by what came in the last day, about.' }),
-    fullAfterDays: Type.Optional(
-      Type.Number({ description: 'Until nothing is taken any more, if retention lets nothing go.' }),
+  growth: Type.Optional(
+    Type.Object(
+      {
+        bytesPerDay: Type.Integer({ description: 'Of batches, by what came in the last day, about.' }),
+        fullAfterDays: Type.Optional(
+          Type.Number({ description: 'Until nothing is taken any more, if retention lets nothing go.' }),
+        ),
+      },
+      { description: 'Absent in the first hour of a log.' },
     ),
-  }),
+  ),
   retention: Type.Object({ trimmedBatches: Count, trimmedBytes: Count }),
   streams: Type.Array(
     Type.Object({

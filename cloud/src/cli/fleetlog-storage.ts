@@ -22,7 +22,6 @@ export function storageCommand(streams: CliStreams): Command {
 function storageText({ disk, uses, growth, retention, streams }: Storage): string {
   const { logBytes, batchBytes, indexBytes, rollupsBytes, catalogueBytes } = uses;
   const floor = `${bytes(disk.minFreeBytes)} must stay free`;
-  const { fullAfterDays } = growth;
   const lines = [
     [
       'disk',
@@ -33,11 +32,7 @@ function storageText({ disk, uses, growth, retention, streams }: Storage): strin
     ['index', bytes(indexBytes)],
     ['rollups', bytes(rollupsBytes)],
     ['databases', bytes(catalogueBytes)],
-    [
-      'growth',
-      `${bytes(growth.bytesPerDay)} a day` +
-        (fullAfterDays === undefined ? '' : `; full after ${fullAfterDays.toFixed(1)} days if nothing goes`),
-    ],
+    ['growth', growthText(growth)],
     [
       'retention',
       `${count(retention.trimmedBatches)} batches, ${bytes(retention.trimmedBytes)} trimmed so far`,
@@ -54,4 +49,12 @@ function storageText({ disk, uses, growth, retention, streams }: Storage): strin
     { title: 'rule', text: ({ rule = 'kept for ever' }) => rule },
   ]);
   return `${summary}\n${rows}`;
+}
+
+function growthText(growth: Storage['growth']): string {
+  if (!growth) return 'not known in the first hour';
+  const { bytesPerDay, fullAfterDays } = growth;
+  const full =
+    fullAfterDays === undefined ? '' : `; full after ${fullAfterDays.toFixed(1)} days if nothing goes`;
+  return `${bytes(bytesPerDay)} a day${full}`;
 }

@@ -4,6 +4,8 @@ import type { Index } from '../index/index.js';
 import type { Log } from '../log/log.js';
 
 const dayUs = 86_400_000_000;
+/** A log that is younger says nothing of a day. */
+const historyUsMin = 3_600_000_000;
 
 /** What a folder and those in it take on disk; 0 where there is none. */
 export async function folderBytes(folder: string): Promise<number> {
@@ -22,12 +24,12 @@ export async function folderBytes(folder: string): Promise<number> {
 
 /**
  * Bytes of batches that came in a day, about: how many came in the last one, or since the log began where that is less,
- * at the average size of those that are kept.
+ * at the average size of those that are kept. Undefined in the first hour of a log.
  */
 export async function growthPerDay(
   { log, index }: { log: Log; index: Index },
   nowUs: number,
-): Promise<number> {
+): Promise<number | undefined> {
   let batches = 0;
   let bytes = 0;
   for await (const summary of index.streams()) {
@@ -42,5 +44,5 @@ export async function growthPerDay(
     if (entry && first < next) oldestUs = Math.min(oldestUs, entry.receiveTimeUs);
   }
   const spanUs = Math.min(dayUs, nowUs - oldestUs);
-  return batches === 0 || spanUs <= 0 ? 0 : (came * bytes * dayUs) / batches / spanUs;
+  return batches === 0 || spanUs < historyUsMin ? undefined : (came * bytes * dayUs) / batches / spanUs;
 }
