@@ -30,6 +30,7 @@ describe('configuration of a stream', () => {
     assert.equal(sourceOf({ ...socketcan, filters: ['7E8', '18FEF100/1FFFFF00'] }).kind, 'can');
     assert.equal(sourceOf({ ...serial, silence: 'off' }).kind, 'lines');
     assert.equal(sourceOf({ ...packets, packet: { ...packet, time: 'x' } }).kind, 'samples');
+    for (const stream of [file, command, slcan, socketcan, packets]) sourceOf({ ...stream, thin: 10 });
     sourceOf({ ...file, batch: { linger: '1s', span: '5s', records: 1, bytes: '1MiB' } });
   });
 
@@ -55,6 +56,8 @@ describe('configuration of a stream', () => {
     ],
     [{ ...serial, path: undefined }, 'Missing key "streams.stream0.path": "source: serial" needs it.'],
     [{ ...file, baud: 9600 }, '"source: file" has no key "baud"; remove "streams.stream0.baud".'],
+    [{ ...file, thin: 1 }, 'test: "thin" must be >= 2.'],
+    [{ ...serial, thin: 10 }, 'Only CAN frames and packets can be thinned; remove "streams.stream0.thin".'],
     [{ ...serial, silence: '30' }, 'test: "silence" must be a duration such as 30s, or off.'],
     [
       { ...serial, format: 'candump' },
