@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock, type Clock } from '@fleetlog/shared/util';
@@ -59,6 +59,30 @@ describe('command source', () => {
       assert.equal(batch.origin, 'simulated');
       assert.equal(batch.position, undefined);
     }
+  });
+
+  it('takes what came while the sink made it wait for the batch before', async () => {
+    await using folder = await tempFolder('command');
+    const written = join(folder.path, 'written');
+    const first = Promise.withResolvers<void>();
+    const more = Promise.withResolvers<void>();
+    const sink = new CollectingSink();
+    sink.onPut = () => {
+      first.resolve();
+      return more.promise;
+    };
+    const go = join(folder.path, 'go');
+    const command =
+      `printf '${frame(0)}'; until [ -e ${go} ]; do sleep 0.01; done; ` +
+      `printf '${frame(1)}'; touch ${written}; exec sleep 1000`;
+    start({ command, batch: { linger: '10ms' } }, systemClock, sink);
+    await first.promise;
+    await writeFile(go, '');
+    await until('the second frame is on its way', () => existsSync(written));
+    // The event loop takes what has arrived before it runs timers that are due later.
+    for (let turn = 0; turn < 3; turn++) await systemClock.sleep(10);
+    more.resolve();
+    await until('the second frame', () => sink.recordCount === 2);
   });
 
   it('runs a list as program and arguments, without a shell', async () => {

@@ -52,7 +52,9 @@ export class CommandProcess implements LiveInput {
   }
 
   async more(timeoutMs: number, signal: AbortSignal): Promise<void> {
-    if (!this.ended) await waitForNews(this.news, this.clock, timeoutMs, signal);
+    // What came while the caller was at something else has been told already, and won't be told again.
+    if (!this.ended && this.output.readableLength === 0)
+      await waitForNews(this.news, this.clock, timeoutMs, signal);
   }
 
   /** Resolves when the command has ended; it is told to, at once or after some patience, and then made to. */
