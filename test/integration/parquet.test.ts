@@ -57,7 +57,7 @@ describe('Parquet exports and DuckDB', () => {
     );
     assert.deepEqual(rows, expected(frames));
     const groups = await duckRows(`select count(distinct row_group_id) from parquet_metadata('${path}')`);
-    assert.deepEqual(groups, [['3']]);
+    assert.deepEqual(groups, [['5']]);
   });
 
   it('are whole where the list of row groups is long', async () => {

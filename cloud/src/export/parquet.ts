@@ -6,8 +6,11 @@ import type { StreamRef } from './merge-streams.js';
 import { ParquetFile, timeColumn, type ParquetColumn } from './parquet-file.js';
 import type { Records } from './records.js';
 
-/** A group is encoded in one go, for which everything else in the process waits: some 50 ms. */
-const rowsPerGroup = 16_384;
+/**
+ * A group is encoded in one go, for which everything else in the process waits: some 25 ms. Twice as many rows make the
+ * process a fifth larger, by garbage.
+ */
+const rowsPerGroup = 8192;
 
 const text = (name: string): ParquetColumn => ({
   element: { name, type: 'BYTE_ARRAY', converted_type: 'UTF8' },
@@ -31,7 +34,7 @@ const columns: readonly ParquetColumn[] = [
 
 /**
  * Frames in Apache Parquet: `gateway`, `stream`, `time` (µs, UTC), `bus`, `id`, `extended`, `type` (data, remote, fd,
- * error), `brs`, `esi`, `direction` (rx, tx, null), `dlc` (of fd the number of bytes), `data`. Groups of 16,384 rows.
+ * error), `brs`, `esi`, `direction` (rx, tx, null), `dlc` (of fd the number of bytes), `data`. Groups of 8,192 rows.
  */
 export class ParquetFormatter implements Formatter {
   readonly kinds = ['can'] as const;
