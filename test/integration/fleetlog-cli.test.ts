@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { RangeSet } from '@fleetlog/shared/util';
+import type { LogEntry } from '#cloud/log/log.js';
 import { append, canBatch, candumpBatches, gapBatch, lineBatch } from '../support/recorded.js';
 import { ended, start, type Ended } from '../support/run-command.js';
 import { serveCloud, type ServingCloud } from '../support/serving-cloud.js';
@@ -16,6 +17,12 @@ const epoch = '0011223344556677';
 const gateway = 'truck-17';
 const header = { gateway, epoch };
 const can = ['--gateway', gateway, '--stream', 'can0'];
+
+/** Changes a batch in the log, or changes it back. */
+async function flipBit({ log }: ServingCloud, offset: number): Promise<void> {
+  const [{ bytes }] = (await log.get(log.partitionOf(gateway), [offset])) as [LogEntry];
+  bytes[bytes.length - 10] ^= 1;
+}
 
 const run = ({ api }: ServingCloud, ...parameters: string[]): Promise<Ended> =>
   ended(start(bin, parameters, { FLEETLOG_URL: api.url }));
@@ -141,7 +148,7 @@ describe('fleetlog', () => {
     const batches = candumpBatches(recording(100_000), header, 1000);
     await append(cloud.log, batches);
     await cloud.index.caughtUp(AbortSignal.timeout(10_000));
-    batches[99][batches[99].length - 10] ^= 1;
+    await flipBit(cloud, 99);
     const { status, stderr } = await run(cloud, 'export', ...can, '--output', file);
     assert.equal(status, 1);
     assert.match(
@@ -161,10 +168,10 @@ describe('fleetlog', () => {
       await append(cloud.log, batches);
       await cloud.index.caughtUp(AbortSignal.timeout(10_000));
       const command = ['export', ...can, '--format', format, '--json', '--output'];
-      batches[80][batches[80].length - 10] ^= 1;
+      await flipBit(cloud, 80);
       assert.equal((await run(cloud, ...command, file)).status, 1);
       const { length } = readFileSync(`${file}.part`);
-      batches[80][batches[80].length - 10] ^= 1;
+      await flipBit(cloud, 80);
       const rest = await run(cloud, ...command, file);
       assert.equal(rest.status, 0, rest.stderr);
       const { resumedAt } = JSON.parse(rest.stdout.toString()) as { resumedAt: number };
@@ -184,9 +191,9 @@ describe('fleetlog', () => {
     const [late] = batches.splice(10, 1);
     await append(cloud.log, batches);
     await cloud.index.caughtUp(AbortSignal.timeout(10_000));
-    batches[70][batches[70].length - 10] ^= 1;
+    await flipBit(cloud, 70);
     assert.equal((await run(cloud, 'export', ...can, '--output', file)).status, 1);
-    batches[70][batches[70].length - 10] ^= 1;
+    await flipBit(cloud, 70);
     await append(cloud.log, [late]);
     await cloud.index.caughtUp(AbortSignal.timeout(10_000));
     const { status, stderr } = await run(cloud, 'export', ...can, '--output', file);
