@@ -10,6 +10,7 @@ import { Uplink } from '#gateway/uplink/uplink.js';
 import { WireMeter } from '#gateway/uplink/wire-meter.js';
 import { Prng } from '#sim/vehicle/prng.js';
 import { Cloud } from '../support/chaos/cloud.js';
+import { freePorts } from '../support/free-ports.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { until } from '../support/until.js';
 
@@ -20,6 +21,7 @@ const reconnectMsMax = 8000;
 /** What an uplink asks of a buffer that has nothing to send. */
 const emptyBuffer: Partial<GatewayBuffer> = {
   epoch: '0011223344556677',
+  earlierEpochs: [],
   streams: () => [],
   moreDurable: (signal) =>
     new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
@@ -30,7 +32,7 @@ describe(`${fleetSize} gateways whose cloud goes away and comes back (seed ${see
 
   it('come back spread over time, each after few attempts, all within the longest wait', async () => {
     await using folder = await tempFolder('herd');
-    const port = 18_831;
+    const [port] = await freePorts(1); // the same after the cloud's restart
     const cloud = new Cloud(join(folder.path, 'cloud'), { mqtt: `127.0.0.1:${port}` });
     await cloud.start();
     const attemptsMs: number[] = [];
