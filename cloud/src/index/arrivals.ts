@@ -1,16 +1,16 @@
 import type { BatchHeader } from '@fleetlog/shared/batch';
-import { readInteger, type StoreEntry } from '@fleetlog/shared/store';
-import type { LogEntry } from '../log/log.js';
+import { readInteger, type OrderedStore, type StoreEntry } from '@fleetlog/shared/store';
+import { lengthsOf } from './facts.js';
+import { batchKey, streamPrefix } from './keys.js';
 import { NumberReader, packNumbers, toSigned } from './numbers.js';
 
 /*
- * value = kind segment receiveTime delay duration epochOrder sequence more bytes records
- * kind = 0 whole, 1 gap record, 2 thinned
- * delay, duration = receive time less last time, last time less first, µs
- * more = last sequence less first
+ * value = sort firstTime epochOrder sequence [ receiveTime duration more bytes ]
+ * sort = 3 segment + kind; kind: 0 whole, 1 gap record, 2 thinned
+ * duration, more = last time less first, µs; last sequence less first
  *
- * Batches of a stream in the order in which the log took them: what retention goes by, and all that it takes to find
- * what else the index has of a batch.
+ * Batches of a stream in the order in which the log took them: what retention goes by, and where the index has the facts
+ * of a batch. Of a gap record, which has none, what is in brackets is here.
  */
 export interface IndexedArrival {
   offset: number;
@@ -29,50 +29,71 @@ export interface IndexedArrival {
 }
 
 const kind = { whole: 0, gap: 1, thinned: 2 } as const;
+const kinds = 3;
 
 export function encodeArrival(
   header: BatchHeader,
-  { receiveTimeUs, bytes }: LogEntry,
+  { receiveTimeUs, bytes }: { receiveTimeUs: number; bytes: Uint8Array },
   epochOrder: number,
   segment: number,
 ): Uint8Array {
-  const { codec, firstTimeUs, lastTimeUs, sequence, lastSequence, recordCount, thinned } = header;
+  const { codec, firstTimeUs, lastTimeUs, sequence, lastSequence, thinned } = header;
   const isGap = codec === 'gap-1';
   return packNumbers([
-    isGap ? kind.gap : thinned ? kind.thinned : kind.whole,
-    segment,
-    receiveTimeUs,
-    toSigned(receiveTimeUs - lastTimeUs),
-    lastTimeUs - firstTimeUs,
+    kinds * segment + (isGap ? kind.gap : thinned ? kind.thinned : kind.whole),
+    toSigned(firstTimeUs),
     epochOrder,
     sequence,
-    lastSequence - sequence,
-    bytes.length,
-    isGap ? 0 : recordCount, // of a gap record it is what was lost, or -1
+    ...(isGap ? [receiveTimeUs, lastTimeUs - firstTimeUs, lastSequence - sequence, bytes.length] : []),
   ]);
 }
 
-/** `key` is an `arrivalKey`: its last 8 bytes are the offset. */
-export function decodeArrival({ key, value }: StoreEntry): IndexedArrival {
+/** Entries of the space of arrivals of one stream, with what the facts say; one without facts is left out. */
+export async function readArrivals(
+  store: OrderedStore,
+  { gateway, stream }: { gateway: string; stream: string },
+  entries: readonly StoreEntry[],
+): Promise<IndexedArrival[]> {
+  const read = entries.map(decodeArrival);
+  const prefix = streamPrefix('b', gateway, stream);
+  const whole = read.filter(({ isGap }) => !isGap);
+  const facts = await store.getMany(
+    whole.map(({ segment, firstTimeUs, epochOrder, sequence }) =>
+      batchKey(prefix, segment, firstTimeUs, epochOrder, sequence),
+    ),
+  );
+  const factsOf = new Map(whole.map((arrival, i) => [arrival, facts[i]]));
+  return read.flatMap((arrival) => {
+    if (arrival.isGap) return [arrival];
+    const value = factsOf.get(arrival);
+    if (!value) return [];
+    const { durationUs, delayUs, bytes, records } = lengthsOf(value);
+    const lastTimeUs = arrival.firstTimeUs + durationUs;
+    return [{ ...arrival, lastTimeUs, receiveTimeUs: lastTimeUs + delayUs, bytes, records }];
+  });
+}
+
+/** `key` is an `arrivalKey`: its last 8 bytes are the offset. What only the facts say is 0. */
+function decodeArrival({ key, value }: StoreEntry): IndexedArrival {
   const input = new NumberReader(value);
-  const what = input.next();
-  const segment = input.next();
-  const receiveTimeUs = input.next();
-  const lastTimeUs = receiveTimeUs - input.signed();
-  const firstTimeUs = lastTimeUs - input.next();
-  const [epochOrder, sequence, more, bytes, records] = Array.from({ length: 5 }, () => input.next());
+  const sort = input.next();
+  const [firstTimeUs, epochOrder, sequence] = [input.signed(), input.next(), input.next()];
+  const isGap = sort % kinds === kind.gap;
+  const [receiveTimeUs, durationUs, more, bytes] = isGap
+    ? Array.from({ length: 4 }, () => input.next())
+    : [0, 0, 0, 0];
   return {
     offset: readInteger(key, key.length - 8),
-    isGap: what === kind.gap,
-    isThinned: what === kind.thinned,
-    segment,
+    isGap,
+    isThinned: sort % kinds === kind.thinned,
+    segment: Math.floor(sort / kinds),
     receiveTimeUs,
     firstTimeUs,
-    lastTimeUs,
+    lastTimeUs: firstTimeUs + durationUs,
     epochOrder,
     sequence,
     lastSequence: sequence + more,
     bytes,
-    records,
+    records: 0,
   };
 }

@@ -88,10 +88,21 @@ export function decodeFacts(
   };
 }
 
-/** Last time less first, µs, of what `encodeFacts` made. */
-export function durationOf(value: Uint8Array): number {
+/** What `encodeFacts` made, as far as it needs neither key nor contexts. */
+export function lengthsOf(value: Uint8Array): {
+  /** Last time less first, µs. */
+  durationUs: number;
+  /** Receive time less last time, µs. */
+  delayUs: number;
+  records: number;
+  bytes: number;
+} {
   const input = new NumberReader(value);
   input.next(); // context
   input.next(); // set of identifiers
-  return input.next();
+  const [durationUs, delayUs] = [input.next(), input.signed()];
+  input.next(); // offset
+  input.signed(); // wall offset
+  input.signed(); // uncertainty
+  return { durationUs, delayUs, records: input.next(), bytes: input.next() };
 }

@@ -14,7 +14,7 @@ import { clockStates, type BatchHeader, type ClockState } from '@fleetlog/shared
 import type { Log } from '../log/log.js';
 import type { CorrectedBoot } from '../time/boots.js';
 import { TimeCorrection, type TimesName } from '../time/correction.js';
-import { decodeArrival } from './arrivals.js';
+import { readArrivals } from './arrivals.js';
 import { isOf, type Checkpoint } from './checkpoint.js';
 import type { BatchContext } from './contexts.js';
 import { decodeFacts, type NumberedContext } from './facts.js';
@@ -61,7 +61,9 @@ export interface IndexOptions {
 }
 
 /** Changes with the layout of keys and values; an index of another one is built anew. */
-const formatVersion = 6;
+const formatVersion = 7;
+/** Entries are small and come in order: a larger one only leaves more of them in the write-ahead log, uncompressed. */
+const writeBufferBytes = 2 * 1024 * 1024;
 const syncEveryMs = 5000;
 /** Entries read at once; no read stays open between pages, so a slow reader holds nothing. */
 const pageEntries = 256;
@@ -73,7 +75,7 @@ const roundingUs = 4;
  * another log, the index is built anew. Errors: FLEETLOG_LOCKED, FLEETLOG_STORE…, as `openRocksDb`.
  */
 export async function openIndex({ path, ...options }: IndexOptions & { path: string }): Promise<Index> {
-  const store = await openRocksDb({ path, purpose: 'index folder', writeBufferBytes: 16 * 1024 * 1024 });
+  const store = await openRocksDb({ path, purpose: 'index folder', writeBufferBytes });
   try {
     return await indexOver(store, options);
   } catch (error) {
@@ -261,23 +263,26 @@ class RocksDbIndex implements Index {
     const epochs = await this.epochs(gateway, stream);
     const partition = this.options.log.partitionOf(gateway);
     const { lt } = filteredKeys('a', { gateway, stream });
-    for await (const entry of this.pages({ gte: arrivalKey(gateway, stream, offset), lt })) {
-      const { sequence: first, lastSequence: last, epochOrder, ...arrival } = decodeArrival(entry);
-      const { isGap, firstTimeUs, lastTimeUs, segment, ...facts } = arrival;
-      const correction = isGap ? undefined : segments.get(segment)?.correction;
-      const timeOf = (timeUs: number): number => correction?.correctedUs(timeUs) ?? timeUs;
-      yield {
-        gateway,
-        stream,
-        partition,
-        ...facts,
-        isGap,
-        epoch: epochs.get(epochOrder) ?? '',
-        first,
-        last,
-        originalUs: [firstTimeUs, lastTimeUs],
-        correctedUs: [timeOf(firstTimeUs), timeOf(lastTimeUs)],
-      };
+    const range = { gte: arrivalKey(gateway, stream, offset), lt };
+    for await (const page of storePages(this.store, range, { limit: pageEntries })) {
+      for (const indexed of await readArrivals(this.store, { gateway, stream }, page)) {
+        const { sequence: first, lastSequence: last, epochOrder, ...arrival } = indexed;
+        const { isGap, firstTimeUs, lastTimeUs, segment, ...facts } = arrival;
+        const correction = isGap ? undefined : segments.get(segment)?.correction;
+        const timeOf = (timeUs: number): number => correction?.correctedUs(timeUs) ?? timeUs;
+        yield {
+          gateway,
+          stream,
+          partition,
+          ...facts,
+          isGap,
+          epoch: epochs.get(epochOrder) ?? '',
+          first,
+          last,
+          originalUs: [firstTimeUs, lastTimeUs],
+          correctedUs: [timeOf(firstTimeUs), timeOf(lastTimeUs)],
+        };
+      }
     }
   }
 

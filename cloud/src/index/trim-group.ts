@@ -5,11 +5,11 @@ import {
   type OrderedStore,
   type StoreOperation,
 } from '@fleetlog/shared/store';
-import { decodeArrival, type IndexedArrival } from './arrivals.js';
+import { readArrivals, type IndexedArrival } from './arrivals.js';
 import type { BootCache } from './boot-cache.js';
 import type { BootRecord } from './boot-record.js';
 import { encodeChanges, minutesOf, minuteUs } from './changes.js';
-import { durationOf } from './facts.js';
+import { lengthsOf } from './facts.js';
 import { put } from './group.js';
 import { decodeJson, encodeJson } from './json-value.js';
 import * as keys from './keys.js';
@@ -108,7 +108,8 @@ export class TrimGroup {
   ): Promise<IndexedArrival[]> {
     const wanted = offsets.map((offset) => keys.arrivalKey(gateway, stream, offset));
     const values = await this.store.getMany(wanted);
-    return values.flatMap((value, i) => (value ? [decodeArrival({ key: wanted[i], value })] : []));
+    const entries = values.flatMap((value, i) => (value ? [{ key: wanted[i], value }] : []));
+    return readArrivals(this.store, { gateway, stream }, entries);
   }
 
   private async segments(gateway: string, stream: string): Promise<Map<number, Segment>> {
@@ -211,7 +212,7 @@ export class TrimGroup {
         if (beginUs < startUs) return last;
         if (gone.has(hex(key))) continue;
         startUs = Math.max(startUs, beginUs - longestUs);
-        last = Math.max(last, beginUs + durationOf(value));
+        last = Math.max(last, beginUs + lengthsOf(value).durationUs);
       }
     }
     return last;
