@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Cloud } from '../support/chaos/cloud.js';
 import { Gateway } from '../support/chaos/gateway.js';
-import type { Recording } from '../support/chaos/recordings.js';
 import { accountOf } from '../support/damage/account.js';
 import { cutFile, filesOf, flipBit, removeFile } from '../support/damage/damage.js';
+import { distinctFrames } from '../support/damage/recording.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { until } from '../support/until.js';
 
@@ -16,18 +15,6 @@ const framesPerBatch = 200;
 const pace = 20;
 /** Nobody listens there. */
 const nowhere = 'mqtt://127.0.0.1:9';
-
-/** 1 kHz of one identifier, each frame another. */
-function recording(): Recording {
-  const lines: string[] = [];
-  for (let i = 0; i < frameCount; i++) {
-    const data = createHash('md5').update(String(i)).digest('hex').toUpperCase().slice(0, 16);
-    const seconds = String(Math.floor(i / 1000)).padStart(3, '0');
-    lines.push(`(1700000${seconds}.${String(i % 1000).padStart(3, '0')}000) can0 123#${data}`);
-  }
-  const bytes = Buffer.from(`${lines.join('\n')}\n`);
-  return { name: 'damage', format: 'candump', bytes, seconds: frameCount / 1000 };
-}
 
 type Damage = (database: string) => Promise<unknown>;
 
@@ -62,12 +49,17 @@ describe('a gateway whose buffer was damaged while it was off', function () {
 
   /** A gateway without a cloud that has its recording in the buffer and is killed then. */
   async function filled(index: number): Promise<Gateway> {
-    const gateway = await Gateway.prepare(`damaged-${index}`, join(folder.path, `g${index}`), [recording()], {
-      url: nowhere,
-      batch: { records: framesPerBatch },
-      buffer: { writeBuffer: '64KiB' },
-      pace: () => pace,
-    });
+    const gateway = await Gateway.prepare(
+      `damaged-${index}`,
+      join(folder.path, `g${index}`),
+      [distinctFrames(frameCount)],
+      {
+        url: nowhere,
+        batch: { records: framesPerBatch },
+        buffer: { writeBuffer: '64KiB' },
+        pace: () => pace,
+      },
+    );
     gateway.command.start();
     await gateway.command.says(/records read \(100 %\)/);
     await until('files of each kind are there', async () => {
