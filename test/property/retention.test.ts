@@ -359,8 +359,6 @@ describe('retention', () => {
     },
     8,
   );
-  // It has hung twice, in some of the RocksDB calls of a run, and nobody knows why yet: see with FLEETLOG_RETENTION=long.
-  if (process.env['FLEETLOG_RETENTION'] !== 'long') return;
   retentionOver(
     'log on RocksDB',
     (path) => () => openLog({ path, partitions: 2, logger: silentLogger, clock: systemClock }),

@@ -219,6 +219,21 @@ describe('index', () => {
     assert.equal((await index.stream('truck-17', 'can0'))?.batches, 3);
   });
 
+  it('comes to the end of a log whose last entries were trimmed before it read them', async () => {
+    await using folder = await tempFolder('index');
+    const log = new MemoryLog();
+    for (let i = 0; i < 4; i++) await append(log, [canBatch([i], { sequence: i })]);
+    const partition = log.ends().findIndex(({ next }) => next > 0);
+    await log.remove(partition, [[2, 3]]);
+    await using index = await openIndex({ ...options(log), path: folder.path });
+    await index.caughtUp(soon());
+    assert.equal(index.lag(), 0);
+    await append(log, [canBatch([4], { sequence: 4 })]);
+    await index.caughtUp(soon());
+    const { batches } = (await all(index.streams()))[0];
+    assert.equal(batches, 3);
+  });
+
   it('finds by time what overlaps a range, in order, and nothing of other streams', async () => {
     await using folder = await tempFolder('index');
     const log = new MemoryLog();

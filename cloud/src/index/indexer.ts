@@ -41,45 +41,44 @@ export class PartitionIndexer {
 
   /** Runs until the signal aborts. A store or log that fails is tried again: the index only falls behind. */
   async run(signal: AbortSignal): Promise<void> {
-    const { logger, clock } = this.parts;
+    const { log, logger, clock } = this.parts;
     while (!signal.aborted) {
       try {
-        await this.passEmptyEnd();
-        await this.follow(signal);
+        if (this.at.next < this.logEnd()) await this.readOn(signal);
+        else await log.grew.wait(signal);
       } catch (error) {
         if (signal.aborted) return;
         logger.error({ error, partition: this.partition }, 'indexing failed; it goes on from its checkpoint');
+        await clock.sleep(retryMs, signal).catch(() => {}); // the loop looks at the signal
       }
-      await clock.sleep(retryMs, signal).catch(() => {}); // the loop looks at the signal
     }
   }
 
-  /** Where all that the log has left of the rest is offsets that were trimmed or lost, nothing would ever come of them. */
-  private async passEmptyEnd(): Promise<void> {
+  /** What the log has beyond the checkpoint. Its last offsets may be gone (trimmed, damaged): nothing comes of them. */
+  private async readOn(signal: AbortSignal): Promise<void> {
     const end = this.logEnd();
-    const rest = this.parts.log.read(this.partition, this.at.next, { limit: 1 })[Symbol.asyncIterator]();
-    const { done } = await rest.next();
-    await rest.return?.();
-    if (!done || end <= this.at.next) return;
-    this.at = { ...this.at, next: end };
-    this.parts.progress.set();
-  }
-
-  private async follow(signal: AbortSignal): Promise<void> {
+    const { log, groupEntriesMax = groupEntriesMaxDefault, progress } = this.parts;
     let group: LogEntry[] = [];
     let bytes = 0;
-    let end = this.logEnd();
-    const { groupEntriesMax = groupEntriesMaxDefault } = this.parts;
-    for await (const entry of this.parts.log.follow(this.partition, this.at.next, signal)) {
+    for await (const entry of log.read(this.partition, this.at.next)) {
+      if (signal.aborted) return;
       group.push(entry);
       bytes += entry.bytes.length;
-      if (entry.offset + 1 >= end) end = this.logEnd();
-      const moreIsThere = entry.offset + 1 < end;
-      if (moreIsThere && group.length < groupEntriesMax && bytes < groupBytesMax) continue;
-      await this.inTurn(() => this.index(group));
+      if (group.length < groupEntriesMax && bytes < groupBytesMax) continue;
+      await this.add(group);
       group = [];
       bytes = 0;
     }
+    if (group.length > 0) await this.add(group);
+    await this.inTurn(async () => {
+      if (this.at.next >= end) return;
+      this.at = { ...this.at, next: end };
+      progress.set();
+    });
+  }
+
+  private add(group: readonly LogEntry[]): Promise<void> {
+    return this.inTurn(() => this.index(group));
   }
 
   private logEnd(): number {
