@@ -332,15 +332,15 @@ class RocksDbBuffer implements GatewayBuffer {
           state.gaps.stored(gaps);
           this.marked[state.stream] = marked;
         }
-        this.note();
+        this.note(changed.map(({ state }) => state.stream));
         this.durable.set();
       },
     };
   }
 
-  private note(): void {
+  private note(changed: string[]): void {
     const { gateway, clockFacts } = this.options;
-    this.mark?.note({ gateway, epoch: this.epoch, boot: clockFacts.boot, streams: this.marked });
+    this.mark?.note({ gateway, epoch: this.epoch, boot: clockFacts.boot, streams: this.marked }, changed);
   }
 
   /**
@@ -348,12 +348,14 @@ class RocksDbBuffer implements GatewayBuffer {
    * the next opening makes gap records for it.
    */
   private broke(error: FleetlogError): void {
+    const changed: string[] = [];
     for (const state of this.states.values()) {
       const { stream, next, durableNext, position } = state;
       if (position !== undefined || next === durableNext) continue;
       this.marked[stream] = streamMark({ ...state.facts(), durableNext: next });
+      changed.push(stream);
     }
-    this.note();
+    this.note(changed);
     this.options.onBroken?.(error);
   }
 }

@@ -1,4 +1,4 @@
-import type { StreamKind } from '@fleetlog/shared/batch';
+import { decodePlain, encodePlain, type StreamKind } from '@fleetlog/shared/batch';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { RangeSet } from '@fleetlog/shared/util';
 import type { BufferedStream, GivenUp } from './buffer.js';
@@ -149,58 +149,38 @@ export class StreamState {
   }
 
   encode(): Uint8Array {
-    const {
+    const { kind, next, durableNext, refused, put, removed, givenUp, done, position, thinned } = this;
+    const row: MetaRow = [
       kind,
       next,
-      durableNext: durable,
+      durableNext,
       refused,
-      put,
-      removed,
-      givenUp,
-      thinned,
-      position,
-      done,
-    } = this;
-    const text = JSON.stringify({
-      kind,
-      next,
-      durable,
-      refused,
-      put,
-      removed,
-      givenUp,
-      done: done.toFlat(),
-      ...(thinned.next > 0 && { thinned }),
-      ...(position && { position: Buffer.from(position).toString('base64') }),
-    });
-    return Buffer.from(text);
+      [put.bytes, put.records],
+      [removed.bytes, removed.records],
+      [givenUp.batches, givenUp.records, givenUp.bytes],
+      done.toFlat(),
+      position ?? null,
+      thinned.next > 0 ? JSON.stringify(thinned) : null,
+    ];
+    return encodePlain(row);
   }
 
   /** Errors: FLEETLOG_STORE where the record isn't one that `encode` makes. */
   static decode(stream: string, value: Uint8Array): StreamState {
     try {
-      const stored = JSON.parse(Buffer.from(value).toString()) as {
-        kind: StreamKind;
-        next: number;
-        durable?: number;
-        refused: number;
-        put: Totals;
-        removed: Totals;
-        givenUp?: GivenUp;
-        thinned?: ThinnedPart;
-        done: number[];
-        position?: string;
-      };
-      const state = new StreamState(stream, stored.kind);
-      state.next = state.durableNext = stored.next;
-      state.durableBefore = stored.durable ?? 0;
-      state.refused = stored.refused;
-      Object.assign(state.put, stored.put);
-      Object.assign(state.removed, stored.removed);
-      Object.assign(state.givenUp, stored.givenUp);
-      if (stored.thinned) state.thinned = ThinnedPart.from(stored.thinned);
-      state.done = RangeSet.fromFlat(stored.done);
-      if (stored.position !== undefined) state.position = Buffer.from(stored.position, 'base64');
+      const row = decodePlain(value, { depthMax: 3, itemsMax: value.length }) as MetaRow | undefined;
+      const [kind, next, durable, refused, put, removed, givenUp, done, position, thinned] =
+        row ?? earlierRow(value);
+      const state = new StreamState(stream, kind);
+      state.next = state.durableNext = next;
+      state.durableBefore = durable;
+      state.refused = refused;
+      [state.put.bytes, state.put.records] = put;
+      [state.removed.bytes, state.removed.records] = removed;
+      [state.givenUp.batches, state.givenUp.records, state.givenUp.bytes] = givenUp;
+      if (thinned !== null) state.thinned = ThinnedPart.from(JSON.parse(thinned) as ThinnedPart);
+      state.done = RangeSet.fromFlat(done);
+      if (position) state.position = Buffer.from(position);
       return state;
     } catch (cause) {
       throw new FleetlogError(
@@ -210,4 +190,49 @@ export class StreamState {
       );
     }
   }
+}
+
+/** A meta record, as CBOR: without names, since each commit writes those of the streams that it changes. */
+type MetaRow = [
+  kind: StreamKind,
+  next: number,
+  durable: number,
+  refused: number,
+  put: [bytes: number, records: number],
+  removed: [bytes: number, records: number],
+  givenUp: [batches: number, records: number, bytes: number],
+  done: number[],
+  position: Uint8Array | null,
+  /** JSON; seldom there. */
+  thinned: string | null,
+];
+
+/** Of a meta record as it was written before: JSON with names. */
+function earlierRow(value: Uint8Array): MetaRow {
+  const meta = JSON.parse(Buffer.from(value).toString()) as {
+    kind: StreamKind;
+    next: number;
+    durable?: number;
+    refused: number;
+    put: Totals;
+    removed: Totals;
+    givenUp?: GivenUp;
+    thinned?: ThinnedPart;
+    done: number[];
+    position?: string;
+  };
+  const { kind, next, durable = 0, refused, put, removed, givenUp, done, position, thinned } = meta;
+  const { batches = 0, records = 0, bytes = 0 } = givenUp ?? {};
+  return [
+    kind,
+    next,
+    durable,
+    refused,
+    [put.bytes, put.records],
+    [removed.bytes, removed.records],
+    [batches, records, bytes],
+    done,
+    position === undefined ? null : Buffer.from(position, 'base64'),
+    thinned ? JSON.stringify(thinned) : null,
+  ];
 }

@@ -1,7 +1,7 @@
 import { mkdir, open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { isLifeId, streamKinds, type StreamKind } from '@fleetlog/shared/batch';
+import { decodePlain, encodePlain, isLifeId, streamKinds, type StreamKind } from '@fleetlog/shared/batch';
 import type { Logger } from '@fleetlog/shared/log';
 import { RangeSet, type Clock } from '@fleetlog/shared/util';
 
@@ -30,16 +30,23 @@ export interface StreamMark {
 }
 
 /*
- * The file has two slots, each
+ * The file has two slots of blocks, each block
  *
- *   "FLmark1\n" | crc32 u32 of what follows | revision f64 | bytes u32 | JSON of `Mark`      (little endian)
+ *   "FLm2" | crc32 u32 of what follows | revision f64 | bytes u32 | CBOR      (little endian)
  *
- * A slot is written over and over until it is synced; then the other one's turn comes. So one of them is always whole,
- * and at most one page is dirty.
+ * A slot begins with a whole mark, `[rows, gateway, epoch, boot]`. Behind it come blocks that hold the rows that have
+ * changed, `[rows]`, each with the revision after the one before it: what a slot's former use left doesn't
+ * have that. When a slot's page is full it begins anew. Once it is synced the other slot's turn comes, so one of them
+ * is always whole, and at most a page or two are dirty.
+ *
+ * Why rows of what changed: each commit writes the mark, and may be as small as one batch.
  */
-const magic = Buffer.from('FLmark1\n', 'latin1');
-const headBytes = 24;
+const magic = Buffer.from('FLm2', 'latin1');
+const headBytes = 20;
 const slotBytes = 1024 * 1024;
+const pageBytes = 4096;
+/** For changes behind a whole mark. */
+const roomBytesMin = 2048;
 /** Of marks that power may take away; see decision 0017 on what a lagging mark can miss. */
 const syncMs = 10_000;
 const doneRangesMax = 64;
@@ -51,6 +58,11 @@ export class MarkFile implements AsyncDisposable {
   private syncedMs: number;
   private dirty = false;
   private waiting: Mark | undefined;
+  /** Streams that differ from what the slot says. */
+  private changed = new Set<string>();
+  /** Where the slot's next block goes; 0: it begins anew. */
+  private at = 0;
+  private room = 0;
   private writing: Promise<void> = Promise.resolve();
   private failed = false;
 
@@ -86,8 +98,12 @@ export class MarkFile implements AsyncDisposable {
     }
   }
 
-  /** All of `mark` is durable. Returns at once; of marks that come while one is written, the last is written next. */
-  note(mark: Mark): void {
+  /**
+   * All of `mark` is durable; `changed`: the streams that differ from the mark noted before. Returns at once; of marks
+   * that come while one is written, the last is written next.
+   */
+  note(mark: Mark, changed: Iterable<string>): void {
+    for (const stream of changed) this.changed.add(stream);
     if (this.waiting === undefined) this.writing = this.writing.then(() => this.writeWaiting(false));
     this.waiting = mark;
   }
@@ -114,6 +130,7 @@ export class MarkFile implements AsyncDisposable {
       this.syncedMs = nowMs;
       this.dirty = false;
       this.slot = 1 - this.slot;
+      this.at = 0;
       this.failed = false;
     } catch (error) {
       if (!this.failed) {
@@ -127,9 +144,23 @@ export class MarkFile implements AsyncDisposable {
   }
 
   private async write(mark: Mark): Promise<void> {
-    const bytes = encodeSlot(++this.revision, mark);
-    if (!this.file || bytes.length > slotBytes) return;
-    await this.file.write(bytes, 0, bytes.length, this.slot * slotBytes);
+    if (!this.file) return;
+    const { changed } = this;
+    this.changed = new Set();
+    const revision = this.revision + 1;
+    let block = this.at > 0 ? encodeBlock(revision, [rowsOf(mark, changed)]) : undefined;
+    if (!block || this.at + block.length > this.room) {
+      const { gateway, epoch, boot, streams } = mark;
+      block = encodeBlock(revision, [rowsOf(mark, Object.keys(streams)), gateway, epoch, boot]);
+      this.at = 0;
+      this.room = pageBytes * Math.ceil((block.length + roomBytesMin) / pageBytes);
+      if (this.room > slotBytes) return;
+    }
+    const at = this.at;
+    this.at = 0; // where this fails nobody knows what the slot holds: it begins anew
+    await this.file.write(block, 0, block.length, this.slot * slotBytes + at);
+    this.at = at + block.length;
+    this.revision = revision;
     this.dirty = true;
   }
 }
@@ -176,37 +207,87 @@ export function streamMark(facts: {
   };
 }
 
-function encodeSlot(revision: number, mark: Mark): Buffer {
-  const text = Buffer.from(JSON.stringify(mark));
-  const bytes = Buffer.alloc(headBytes + text.length);
+type Row = [
+  stream: string,
+  kind: StreamKind,
+  next: number,
+  records: number,
+  bytes: number,
+  lastTimeUs: number | null,
+  done: number[],
+  position: Uint8Array | null,
+];
+
+const rowsOf = ({ streams }: Mark, names: Iterable<string>): Row[] =>
+  Array.from(names, (name) => {
+    const { kind, next, records, bytes, lastTimeUs, done, position } = streams[name];
+    const bytesOf = position === undefined ? null : Buffer.from(position, 'base64');
+    return [name, kind, next, records, bytes, lastTimeUs ?? null, done, bytesOf];
+  });
+
+/** Undefined where a row isn't one: the checksum fits, so it is as somebody wrote it; perhaps another version. */
+function streamsOf(rows: unknown): Record<string, StreamMark> | undefined {
+  if (!Array.isArray(rows)) return undefined;
+  const streams: Record<string, StreamMark> = {};
+  for (const row of rows as Row[]) {
+    const [stream, kind, next, records, bytes, lastTimeUs, done, position] = row;
+    if (!streamKinds.includes(kind) || !Number.isSafeInteger(next) || !Array.isArray(done)) return undefined;
+    streams[stream] = {
+      kind,
+      next,
+      records,
+      bytes,
+      lastTimeUs: lastTimeUs ?? undefined,
+      done,
+      position: position ? Buffer.from(position).toString('base64') : undefined,
+    };
+  }
+  return streams;
+}
+
+function encodeBlock(revision: number, content: unknown[]): Buffer {
+  const encoded = encodePlain(content);
+  const bytes = Buffer.alloc(headBytes + encoded.length);
   magic.copy(bytes);
-  bytes.writeDoubleLE(revision, 12);
-  bytes.writeUInt32LE(text.length, 20);
-  text.copy(bytes, headBytes);
-  bytes.writeUInt32LE(crc32(bytes.subarray(12)), 8);
+  bytes.writeDoubleLE(revision, 8);
+  bytes.writeUInt32LE(encoded.length, 16);
+  bytes.set(encoded, headBytes);
+  bytes.writeUInt32LE(crc32(bytes.subarray(8)), 4);
   return bytes;
 }
 
-async function readSlot(file: FileHandle, slot: number): Promise<Slot | undefined> {
-  const head = Buffer.alloc(headBytes);
-  await file.read(head, 0, headBytes, slot * slotBytes);
-  if (!head.subarray(0, magic.length).equals(magic)) return undefined;
-  const text = Buffer.alloc(Math.min(head.readUInt32LE(20), slotBytes));
-  await file.read(text, 0, text.length, slot * slotBytes + headBytes);
-  if (crc32(text, crc32(head.subarray(12))) !== head.readUInt32LE(8)) return undefined;
-  const mark = JSON.parse(text.toString()) as Mark;
-  return isMark(mark) ? { revision: head.readDoubleLE(12), mark } : undefined;
+interface Block {
+  revision: number;
+  content: unknown[];
+  /** Where the next one begins. */
+  end: number;
 }
 
-/** The checksum fits, so it is as somebody wrote it; perhaps another version. */
-function isMark(mark: Mark): boolean {
-  const streams = Object.values(mark.streams);
-  return (
-    typeof mark.gateway === 'string' &&
-    isLifeId(mark.epoch) &&
-    streams.every(
-      ({ kind, next, done }) =>
-        streamKinds.includes(kind) && Number.isSafeInteger(next) && Array.isArray(done),
-    )
-  );
+/** Undefined where no whole block begins at `at`. */
+function blockAt(slot: Buffer, at: number): Block | undefined {
+  if (at + headBytes > slot.length || !slot.subarray(at, at + magic.length).equals(magic)) return undefined;
+  const end = at + headBytes + slot.readUInt32LE(at + 16);
+  if (end > slot.length || crc32(slot.subarray(at + 8, end)) !== slot.readUInt32LE(at + 4)) return undefined;
+  const content = decodePlain(slot.subarray(at + headBytes, end), { depthMax: 5, itemsMax: slotBytes });
+  return Array.isArray(content) ? { revision: slot.readDoubleLE(at + 8), content, end } : undefined;
+}
+
+async function readSlot(file: FileHandle, index: number): Promise<Slot | undefined> {
+  const bytes = Buffer.alloc(slotBytes);
+  const { bytesRead } = await file.read(bytes, 0, slotBytes, index * slotBytes);
+  const slot = bytes.subarray(0, bytesRead);
+  const first = blockAt(slot, 0);
+  if (!first) return undefined;
+  const [rows, gateway, epoch, boot] = first.content;
+  const streams = streamsOf(rows);
+  if (!streams || typeof gateway !== 'string' || !isLifeId(epoch) || typeof boot !== 'string')
+    return undefined;
+  let { revision, end } = first;
+  for (;;) {
+    const block = blockAt(slot, end);
+    const changed = block?.revision === revision + 1 ? streamsOf(block.content[0]) : undefined;
+    if (!block || !changed) return { revision, mark: { gateway, epoch, boot, streams } };
+    Object.assign(streams, changed);
+    ({ revision, end } = block);
+  }
 }
