@@ -102,7 +102,7 @@ const UplinkSchema = Type.Object(
 const BufferSchema = Type.Object(
   {
     limit: Bytes(
-      'Files of the buffer together; above it the oldest of the lowest priority is given up',
+      'Files of the buffer together (below 50MiB the 5MB that a database has in any case come on top); above it the oldest of the lowest priority is given up',
       '4GiB',
     ),
     minFree: Bytes('Free space of the disk that is left to others', '256MiB'),

@@ -105,7 +105,7 @@ export class SpaceKeeper {
     // The files grow with what is put until space is reclaimed.
     if (this.target.putBytes() - this.lookedAt >= this.lookBytes) await this.lookAtDisk();
     if (this.filesBytes + needed > this.reclaimLevel) this.reclaimSoon();
-    while (this.filesBytes + needed > this.options.limits.bytes && this.reclaiming) await this.reclaiming;
+    while (this.filesBytes + needed > levels.files && this.reclaiming) await this.reclaiming;
     if (policy.whenFull === 'wait') {
       const level = (): number => Math.min(levels.wait, 0.9 * this.held);
       while (target.heldBytes() > 0 && target.heldBytes() + needed > level() && !this.stop.signal.aborted) {

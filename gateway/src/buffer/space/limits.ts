@@ -36,22 +36,33 @@ export interface SpaceLevels {
   chunk: number;
   /** Files together from which space is reclaimed. */
   reclaim: number;
+  /** Files together from which what is put waits for that. */
+  files: number;
 }
+
+/**
+ * Files that are there however little is held: RocksDB sets 4 MiB aside for its manifest, and its info log has two
+ * parts. Giving up batches doesn't make these smaller.
+ */
+const ownFilesBytes = 5 * 1024 * 1024;
 
 /** What a batch takes beside its own bytes: key, totals, place in the table. */
 export const batchOverheadBytes = 100;
 
 /**
  * The files hold more than what is held: the write-ahead log (up to two write buffers), batches that were removed and
- * not yet reclaimed (a tenth), and, while that is done, a part of the batches twice.
+ * not yet reclaimed (a tenth), and, while that is done, a part of the batches twice. Below 50 MiB the database's own
+ * files don't fit into what is left over, and come on top of the limit.
  */
 export function spaceLevels(limitBytes: number, writeBufferBytes: number): SpaceLevels {
   const drop = Math.floor(limitBytes * 0.75) - 2 * writeBufferBytes;
+  const reclaim = Math.floor(Math.max(limitBytes * 0.85, drop + 2 * writeBufferBytes + ownFilesBytes));
   return {
     wait: Math.floor(drop * 0.9),
     drop,
     chunk: Math.max(1, Math.floor(drop / 50)),
-    reclaim: Math.floor(limitBytes * 0.85),
+    reclaim,
+    files: Math.max(limitBytes, Math.floor(reclaim / 0.85)),
   };
 }
 
