@@ -3,10 +3,9 @@ import { once } from 'node:events';
 import { connect, isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { MqttClient } from 'mqtt';
 import { isFleetlogError, systemCode } from '@fleetlog/shared/errors';
 import type { GatewayConfig } from '../config.js';
-import { dial } from '../uplink/dial.js';
+import { dial, portOf, speakMqtt } from '../uplink/dial.js';
 import { unreachable } from '../uplink/mqtt-link.js';
 import { Findings, type Finding } from './finding.js';
 
@@ -18,13 +17,8 @@ export async function checkCloud({ gateway, uplink }: GatewayConfig): Promise<Fi
   const url = new URL(uplink.url);
   const isTls = url.protocol === 'mqtts:' || url.protocol === 'wss:';
   const host = url.hostname.replace(/^\[|\]$/g, '');
-  const port = Number(url.port || { 'mqtt:': 1883, 'mqtts:': 8883, 'ws:': 80, 'wss:': 443 }[url.protocol]);
   if (!(await resolves(host, findings))) return findings.list;
-  if (!(await connects(host, port, findings))) return findings.list;
-  if (url.protocol.startsWith('ws')) {
-    findings.note('A WebSocket is tried by the gateway itself only; see its log.');
-    return findings.list;
-  }
+  if (!(await connects(host, portOf(url), findings))) return findings.list;
   const options = { url: uplink.url, username: gateway, tls: uplink.tls };
   let stream: Duplex;
   try {
@@ -38,7 +32,7 @@ export async function checkCloud({ gateway, uplink }: GatewayConfig): Promise<Fi
   try {
     await inTime(once(stream, isTls ? 'secureConnect' : 'connect'));
     if (isTls) findings.fine(certificateOf(stream as TLSSocket));
-    await logsIn(stream, gateway, uplink);
+    await logsIn(url, stream, gateway, uplink);
     findings.fine(`The cloud takes the gateway "${gateway}" in.`);
   } catch (error) {
     const failure = error as Error;
@@ -93,9 +87,14 @@ function certificateOf(stream: TLSSocket): string {
   return `TLS comes about (${stream.getProtocol() ?? 'TLS'}); the cloud's certificate is right until ${until}.`;
 }
 
-async function logsIn(stream: Duplex, gateway: string, uplink: GatewayConfig['uplink']): Promise<void> {
+async function logsIn(
+  url: URL,
+  stream: Duplex,
+  gateway: string,
+  uplink: GatewayConfig['uplink'],
+): Promise<void> {
   // The running gateway has another client id: it isn't thrown out.
-  const client = new MqttClient(() => stream as never, {
+  const client = speakMqtt(url, stream, {
     clientId: `fleetlog-doctor-${gateway}`,
     username: gateway,
     ...(uplink.password !== undefined && { password: uplink.password }),

@@ -1,10 +1,9 @@
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
-import { connect, MqttClient, type IClientOptions, type IStore, type PacketCallback } from 'mqtt';
-import { readTlsFiles } from '@fleetlog/shared/tls';
+import { type MqttClient, type IClientOptions, type IStore, type PacketCallback } from 'mqtt';
 import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
 import { fillLengthCache } from '@fleetlog/shared/mqtt';
-import { dial } from './dial.js';
+import { dial, speakMqtt } from './dial.js';
 import type { Link, LinkOptions } from './link.js';
 import { tlsComplaint } from './tls-complaint.js';
 
@@ -39,15 +38,8 @@ export async function connectMqtt(options: LinkOptions, signal: AbortSignal): Pr
 function open(options: LinkOptions): MqttLink {
   fillLengthCache();
   const url = new URL(options.url);
-  if (url.protocol.startsWith('ws')) {
-    // A WebSocket's bytes can't be counted on the wire: the budget doesn't see them.
-    return new MqttLink(
-      options,
-      connect(options.url, { ...clientOptions(options), ...readTlsFiles(options.tls, 'uplink.tls') }),
-    );
-  }
   const { stream, wire } = dial(url, options.tls);
-  const client = new MqttClient(() => stream as never, clientOptions(options)); // typed as readable-stream's
+  const client = speakMqtt(url, stream, clientOptions(options));
   const link = new MqttLink(options, client, wire);
   wire.on('close', () => link.count());
   // mqtt.js keeps those of TLS to itself.
@@ -92,7 +84,7 @@ class MqttLink implements Link {
   constructor(
     private readonly options: LinkOptions,
     readonly client: MqttClient,
-    private readonly wire?: Socket,
+    private readonly wire: Socket,
   ) {
     client.on('error', (error) => (this.error ??= error));
     client.on('disconnect', (packet) => (this.reason ??= `the broker said goodbye (${packet.reasonCode})`));
@@ -118,7 +110,7 @@ class MqttLink implements Link {
   }
 
   get flushedBytes(): number {
-    return this.wire ? this.wire.bytesWritten - this.wire.writableLength : 0;
+    return this.wire.bytesWritten - this.wire.writableLength;
   }
 
   publish(topic: string, payload: Uint8Array, options: { retain?: boolean } = {}): Promise<void> {
@@ -141,7 +133,6 @@ class MqttLink implements Link {
   }
 
   count(): void {
-    if (!this.wire) return;
     const { bytesWritten, bytesRead } = this.wire;
     const { sent, received } = this.counted;
     this.counted = { sent: bytesWritten, received: bytesRead };
@@ -221,7 +212,7 @@ export function unreachable(
     const { certificate } = tls;
     const what = certificate === undefined ? '"uplink.password"' : '"uplink.tls.certificate"';
     const orCertificate =
-      url.startsWith('mqtts') && certificate === undefined
+      /^(mqtts|wss):/.test(url) && certificate === undefined
         ? ', or give it a certificate with "uplink.tls"'
         : '';
     sentence = `The cloud at ${place} refuses the gateway "${username}" (${text}); check "gateway" and ${what}${orCertificate}.`;
