@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Batch } from '@fleetlog/shared/batch';
-import { CanFrames, decodeCan, decodeCanIds, encodeCan } from '@fleetlog/shared/can';
+import { CanFrames, decodeCan, decodeCanIds, encodeCan, everyByte } from '@fleetlog/shared/can';
 import { isDataError } from '@fleetlog/shared/errors';
 import { assertSameFrames } from '../support/assert-frames.js';
 import { headerFor } from '../support/batches.js';
@@ -15,7 +15,7 @@ const encoded = (frames: CanFrames): Batch => {
 };
 
 /** The frames of these identifiers, one by one. */
-function picked(frames: CanFrames, ids: ReadonlySet<number>): CanFrames {
+function picked(frames: CanFrames, ids: Wanted): CanFrames {
   const few = new CanFrames();
   few.buses = frames.buses;
   few.style = frames.style;
@@ -30,17 +30,43 @@ function picked(frames: CanFrames, ids: ReadonlySet<number>): CanFrames {
   return few;
 }
 
+/** Which bytes are wanted, by identifier. */
+type Wanted = ReadonlyMap<number, Uint8Array>;
+
 /** About this part of the identifiers. */
-function chosenOf({ id, count }: CanFrames, part: number, random: () => number): Set<number> {
-  return new Set([...new Set(id.subarray(0, count))].filter(() => random() < part));
+function chosenOf({ id, count }: CanFrames, part: number, random: () => number): Wanted {
+  const ids = [...new Set(id.subarray(0, count))].filter(() => random() < part);
+  return new Map(ids.map((one) => [one, everyByte]));
 }
 
-function assertPicks(frames: CanFrames, ids: ReadonlySet<number>, into: CanFrames): void {
-  const few = decodeCanIds(encoded(frames), (id) => ids.has(id), into);
-  const whole = decodeCan(encoded(frames));
-  if (ids.size === 0) assert.equal(few.count, 0);
-  else if (few.count === whole.count) assertSameFrames(few, whole);
-  else assertSameFrames(few, picked(whole, ids));
+/** Of each identifier this part of the bytes. */
+const someBytes = (ids: Wanted, part: number, random: () => number): Wanted =>
+  new Map(Array.from(ids, ([id, bytes]) => [id, bytes.map(() => Number(random() < part))]));
+
+const nothing = new Uint8Array(64);
+
+/** Bytes that aren't wanted say nothing, and text of lines may be missing. */
+function forget(frames: CanFrames, wanted: Wanted): CanFrames {
+  frames.verbatim = new Map();
+  const { id, data, dataStart } = frames;
+  for (let i = 0; i < frames.count; i++) {
+    const bytes = wanted.get(id[i]) ?? nothing;
+    for (let at = dataStart[i]; at < dataStart[i + 1]; at++) data[at] *= bytes[at - dataStart[i]];
+  }
+  return frames;
+}
+
+function assertPicks(frames: CanFrames, wanted: Wanted, into: CanFrames): void {
+  const few = decodeCanIds(encoded(frames), (id) => wanted.get(id), into);
+  if (wanted.size === 0) assert.equal(few.count, 0);
+  else {
+    const whole = decodeCan(encoded(frames));
+    // Where most is wanted all are decoded.
+    assertSameFrames(
+      forget(few, wanted),
+      forget(few.count === whole.count ? whole : picked(whole, wanted), wanted),
+    );
+  }
 }
 
 describe('can-1, some identifiers of a batch', () => {
@@ -54,11 +80,36 @@ describe('can-1, some identifiers of a batch', () => {
     );
   });
 
+  it('are decoded as all of them are where only some of their bytes are wanted', () => {
+    const into = new CanFrames(1, 1);
+    const part = fc.double({ min: 0, max: 1 });
+    fc.assert(
+      fc.property(anyFrames, part, part, fc.nat(), (frames, ids, bytes, seed) => {
+        const random = randomOf(seed);
+        assertPicks(frames, someBytes(chosenOf(frames, ids, random), bytes, random), into);
+      }),
+      { numRuns: 600 },
+    );
+  });
+
+  it('are decoded byte by byte as all of them are, where a bus is as buses are', () => {
+    const into = new CanFrames();
+    for (const frames of [generateSecond(8), generateFd(9, 400), ...(fordSeconds()?.slice(0, 2) ?? [])]) {
+      for (const id of new Set(frames.id.subarray(0, frames.count))) {
+        for (let byte = 0; byte < 8; byte++) {
+          const one = new Uint8Array(64);
+          one[byte] = 1;
+          assertPicks(frames, new Map([[id, one]]), into);
+        }
+      }
+    }
+  });
+
   it('are decoded as all of them are, one by one, where a bus is as buses are', () => {
     const into = new CanFrames();
     for (const frames of [generateSecond(5), generateFd(6, 400), generateNoise(7, 300, 20)]) {
       for (const id of new Set(frames.id.subarray(0, frames.count))) {
-        assertPicks(frames, new Set([id]), into);
+        assertPicks(frames, new Map([[id, everyByte]]), into);
       }
     }
   });
@@ -71,10 +122,15 @@ describe('can-1, some identifiers of a batch', () => {
     }
     const into = new CanFrames();
     const random = randomOf(9);
-    for (const frames of seconds) assertPicks(frames, chosenOf(frames, 0.1, random), into);
+    for (const frames of seconds) {
+      const ids = chosenOf(frames, 0.1, random);
+      assertPicks(frames, ids, into);
+      assertPicks(frames, someBytes(ids, 0.3, random), into);
+    }
   });
 
   it('give values within the limits, or a refusal, whatever the bytes are', () => {
+    const someOfThem = everyByte.map((_, byte) => Number(byte % 4 !== 2));
     const batches = [generateSecond(1), generateFd(2, 100), generateNoise(3, 200, 50)].map(encoded);
     const into = new CanFrames();
     fc.assert(
@@ -86,7 +142,7 @@ describe('can-1, some identifiers of a batch', () => {
           const bytes = Buffer.from(payload);
           for (const [at, value] of changes) bytes[at % bytes.length] = value;
           try {
-            decodeCanIds({ header, payload: bytes }, (id) => id % 3 === 0, into);
+            decodeCanIds({ header, payload: bytes }, (id) => (id % 3 === 0 ? someOfThem : undefined), into);
             assert.ok(into.count <= header.recordCount && into.dataBytes <= header.rawBytes);
             for (let i = 0; i < into.count; i++) assert.ok(into.bus[i] < into.buses.length);
           } catch (error) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { CanFrames, encodeCan } from '@fleetlog/shared/can';
+import { CanFrames, encodeCan, everyByte } from '@fleetlog/shared/can';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { silentLogger } from '@fleetlog/shared/log';
 import { openRocksDb, type KeyRange, type ScanOptions, type StoreEntry } from '@fleetlog/shared/store';
@@ -277,7 +277,7 @@ describe('index', () => {
     await index.caughtUp(soon());
     const found = async (id: number): Promise<number[]> => {
       const range = { gateway: 'truck-1', stream: 'can0', fromUs: 0, toUs: 2e15 };
-      const wanted = index.batches({ ...range, wants: (one) => one === id });
+      const wanted = index.batches({ ...range, wants: (one) => (one === id ? everyByte : undefined) });
       return (await all(wanted)).map(({ sequence }) => sequence);
     };
     assert.equal((await found(0x100)).length, 200);

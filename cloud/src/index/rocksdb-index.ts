@@ -392,7 +392,7 @@ class RocksDbIndex implements Index {
     if (wants) {
       for await (const { value } of this.pages(filteredKeys('i', { gateway, stream }))) {
         const { number, ids } = decodeIdSet(value);
-        if (!ids.some(wants)) useless.add(number);
+        if (!ids.some((id) => wants(id))) useless.add(number);
       }
     }
     const opens = (idSet: number): boolean => !useless.has(idSet);

@@ -1,4 +1,4 @@
-import type { CanFrames, FrameChoice } from '@fleetlog/shared/can';
+import { everyByte, type CanFrames, type FrameChoice } from '@fleetlog/shared/can';
 import type { Signal } from './dbc/model.js';
 import { SignalDecoder, type Series, type WantedMessage } from './decode/decoder.js';
 import type { CanSignal } from './stream-signal.js';
@@ -45,11 +45,16 @@ export class StreamDecoder {
     return this.periods.some(({ transport }) => transport.isNeeded);
   }
 
-  /** Whether frames with this `canid_t` may say something, at any time. */
-  readonly wants: FrameChoice = (id) =>
-    this.periods.some(
-      ({ decoder, transport }) => decoder.wants(id) || (transport.isNeeded && transport.carries(id)),
-    );
+  /** Which bytes of frames with this `canid_t` may say something, at any time. */
+  readonly wants: FrameChoice = (id) => {
+    let wanted: Uint8Array | undefined;
+    for (const { decoder, transport } of this.periods) {
+      if (transport.isNeeded && transport.carries(id)) return everyByte;
+      const bytes = decoder.wants(id);
+      if (bytes) wanted = wanted ? eitherOf(wanted, bytes) : bytes;
+    }
+    return wanted;
+  };
 
   /**
    * What the frames `[from, to)`, which are in the order of time, say: of each column a series, which holds until the
@@ -70,6 +75,9 @@ export class StreamDecoder {
     }
   }
 }
+
+const eitherOf = (a: Uint8Array, b: Uint8Array): Uint8Array =>
+  a === b ? a : a.map((wanted, byte) => wanted | b[byte]);
 
 function periodOf(fromUs: number, toUs: number, columns: readonly (readonly SignalMeaning[])[]): Period {
   const inForce = columns.map((column) =>

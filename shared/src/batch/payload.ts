@@ -1,8 +1,8 @@
 import { FleetlogError } from '../errors/index.js';
-import type { Batch, CodecName } from './types.js';
+import type { BatchHeader, CodecName } from './types.js';
 
 /** Guards a decoder against a batch of another codec. Errors: FLEETLOG_BATCH_CODEC. */
-export function expectCodec(batch: Batch, codec: CodecName): void {
+export function expectCodec(batch: { header: Pick<BatchHeader, 'codec'> }, codec: CodecName): void {
   if (batch.header.codec === codec) return;
   throw new FleetlogError(
     'FLEETLOG_BATCH_CODEC',

@@ -1,5 +1,6 @@
-import { FRAME_FD, type CanFrames } from '@fleetlog/shared/can';
+import { FRAME_DATA_BYTES_MAX, FRAME_FD, type CanFrames } from '@fleetlog/shared/can';
 import { bytesNeeded, type Message, type Signal } from '../dbc/model.js';
+import { bytesOf } from './expression.js';
 import { generate, type DecodeFrames } from './generate.js';
 import { Matcher } from './match.js';
 import { Rows } from './rows.js';
@@ -29,6 +30,20 @@ interface Unit {
   groups: Rows[];
 }
 
+/** Of each byte of a frame: 1 where a signal, or a multiplexor that it depends on, has bits in it. */
+function wantedBytes({ message, signals }: WantedMessage): Uint8Array {
+  const byName = new Map(message.signals.map((signal) => [signal.name, signal]));
+  const wanted = new Uint8Array(FRAME_DATA_BYTES_MAX);
+  for (const asked of signals) {
+    let signal: Signal | undefined = asked;
+    while (signal) {
+      for (const byte of bytesOf(signal)) if (byte < wanted.length) wanted[byte] = 1;
+      signal = signal.multiplexing && byName.get(signal.multiplexing.multiplexor);
+    }
+  }
+  return wanted;
+}
+
 /** Signals that one generated function decodes; more make it too long to be compiled well. */
 const signalsPerUnit = 128;
 
@@ -42,6 +57,7 @@ export class SignalDecoder {
   private readonly matcher: Matcher;
   private readonly units: Unit[][];
   private readonly isWhole: Uint8Array;
+  private readonly wanted: readonly Uint8Array[];
   private readonly columns = new Map<Signal, { rows: Rows; column: number }>();
   private readonly counts: Uint32Array;
   private readonly starts: Uint32Array;
@@ -53,14 +69,15 @@ export class SignalDecoder {
       wanted.map(({ message, isByGroup }) => (isByGroup ? { ...message, format: 'j1939' } : message)),
     );
     this.isWhole = Uint8Array.from(wanted, ({ isWhole = false }) => Number(isWhole));
+    this.wanted = wanted.map(wantedBytes);
     this.counts = new Uint32Array(wanted.length);
     this.starts = new Uint32Array(wanted.length + 1);
     this.units = wanted.map(({ message, signals }) => this.unitsOf(message, signals));
   }
 
-  /** Whether frames with this `canid_t` may be of one of the messages. */
-  wants(id: number): boolean {
-    return this.matcher.find(id) >= 0;
+  /** Which bytes of frames with this `canid_t` are looked at; undefined where they are of none of the messages. */
+  wants(id: number): Uint8Array | undefined {
+    return this.wanted[this.matcher.find(id)];
   }
 
   /** Adds what the frames `[from, to)` say. Frames whose data are longer than CAN's, put together, will do. */

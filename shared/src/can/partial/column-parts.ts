@@ -1,8 +1,7 @@
-import type { BitReader } from '../codec/bit-reader.js';
 import { resized } from '../codec/resized.js';
 import type { NumberColumn } from '../codec/numbers.js';
-import type { SymbolReader } from '../codec/symbol-reader.js';
-import { skip } from './skip.js';
+import type { PlainBits } from './plain-bits.js';
+import type { SymbolColumns } from './symbol-columns.js';
 
 /* As in ../codec/numbers.ts. */
 const NUMBER_SYMBOLS = 32;
@@ -30,11 +29,15 @@ export class ColumnParts {
     this.boundCount = 0;
   }
 
-  /** Adds the next part; returns where it starts. */
-  add(length: number, isWanted: boolean): number {
+  /** Adds the next part, which isn't wanted. */
+  pass(length: number): void {
+    this.count += length;
+  }
+
+  add(length: number, isWanted: boolean): void {
     const start = this.count;
     this.count += length;
-    if (!isWanted) return start;
+    if (!isWanted) return;
     this.wanted += length;
     if (this.boundCount > 0 && this.bounds[this.boundCount - 1] === start) this.boundCount--;
     else {
@@ -44,22 +47,31 @@ export class ColumnParts {
       this.bounds[this.boundCount++] = start;
     }
     this.bounds[this.boundCount++] = this.count;
-    return start;
   }
 
-  /** Takes the whole column; the wanted numbers are in `into` afterwards. */
-  readNumbers(coded: SymbolReader, column: number, plain: BitReader, into: NumberColumn): void {
-    const { count, wanted, bounds, boundCount } = this;
+  /**
+   * Takes the column, and the bits that belong to it; the wanted numbers are in `into` afterwards. Where it is the last
+   * one that anybody reads, only as far as something is wanted.
+   */
+  readNumbers(
+    coded: SymbolColumns,
+    column: number,
+    plain: PlainBits,
+    into: NumberColumn,
+    isLast: boolean,
+  ): void {
+    const { wanted, bounds, boundCount } = this;
+    const count = isLast ? bounds[boundCount - 1] : this.count;
     if (this.symbols.length < count) this.symbols = new Uint8Array(2 * count);
     const { symbols } = this;
-    coded.column(column, NUMBER_SYMBOLS, symbols, count);
+    coded.read(column, NUMBER_SYMBOLS, symbols, count);
     into.count = 0;
     into.add(wanted);
     const { values } = into;
     let at = 0;
     let before = 0;
     for (let k = 0; k < boundCount; k += 2) {
-      skip(plain, digitsOf(symbols, before, bounds[k]));
+      plain.skip(digitsOf(symbols, before, bounds[k]));
       before = bounds[k + 1];
       for (let i = bounds[k]; i < before; i++) {
         const symbol = symbols[i];
@@ -67,7 +79,7 @@ export class ColumnParts {
         values[at++] = (number >>> 1) ^ -(number & 1);
       }
     }
-    skip(plain, digitsOf(symbols, before, count));
+    if (!isLast) plain.skip(digitsOf(symbols, before, count));
   }
 
   /** Gathers the wanted ones of a column's symbols. */

@@ -1,13 +1,13 @@
 import { malformedPayload } from '../../batch/payload.js';
-import type { BitReader } from '../codec/bit-reader.js';
+import { BitReader } from '../codec/bit-reader.js';
 import type { Channels } from '../codec/channels.js';
 import {
   CONSTANT,
   DISTANCE,
   FIRST_ONES,
   FIRST_OTHER,
+  FIRST_REPEATED,
   FIRST_SYMBOLS,
-  FIRST_ZERO,
   kindOf,
   LANE_SYMBOLS,
   levelOf,
@@ -22,93 +22,117 @@ import {
 import { LanePlan } from '../codec/lane-plan.js';
 import { unzigzag } from '../codec/numbers.js';
 import { resized } from '../codec/resized.js';
-import type { SymbolReader } from '../codec/symbol-reader.js';
+import { SymbolReader } from '../codec/symbol-reader.js';
 import { CHANGES, FIRST, LANE, LEVELS, RANK_LEVELS, RANKS } from '../codec/tables.js';
 import { ColumnParts } from './column-parts.js';
-import { skip } from './skip.js';
+import type { PlainBits } from './plain-bits.js';
+import type { SymbolColumns } from './symbol-columns.js';
+import { chooseLanes } from './wanted-lanes.js';
 
-/** Of a lane whose bytes stand at the payload's end: a PLAIN one; else the level of its ranks. */
-const AS_IT_IS = RANK_LEVELS;
+/** Wanted channels of a batch. */
+export interface Chosen {
+  channels: Channels;
+  /** Of each, which bytes are wanted: 1 or 0. */
+  bytes: readonly Uint8Array[];
+  /** Of each channel of the batch its place among them; -1 where it isn't wanted. */
+  placeOf: Int32Array;
+}
 
 /**
- * The plan of some channels' lanes, read out of that of all. What it holds afterwards is what `LanePlan` would hold if
- * the batch had no other channels.
+ * The plan of some lanes of some channels, read out of that of all. What it holds afterwards is what `LanePlan` would
+ * hold if the batch had no other channels, and these channels' other lanes never changed.
  */
 export class PartialPlan extends LanePlan {
-  private readonly changeParts = Array.from({ length: LEVELS }, () => new ColumnParts());
-  private readonly rankParts = Array.from({ length: RANK_LEVELS }, () => new ColumnParts());
+  /** Of each level of changes, then of each level of ranks. */
+  private readonly parts = Array.from({ length: LEVELS + RANK_LEVELS }, () => new ColumnParts());
   private readonly rankSymbols = Array.from({ length: RANK_LEVELS }, () => new Uint8Array(0));
-  /** Of each lane with bytes at the end: rank level or AS_IT_IS, where its ranks start, how many, whether it is wanted. */
-  private ended = new Int32Array(1024);
-  private endedCount = 0;
-  private symbolsOf = new Uint8Array(4096);
+  private firsts = new Uint8Array(2048);
+  private firstBytes = new Uint8Array(2048);
+  private symbolsOf = new Uint8Array(2048);
+  /** Of each lane of the channel at hand, whether what it says is needed. */
+  private readonly needed = new Uint8Array(128);
+  private readonly rankAt = new Int32Array(RANK_LEVELS);
+  private isWithEnd = false;
   private heldEvents = 0;
   private bytes = new Uint8Array(1024);
 
   constructor(
-    private readonly coded: SymbolReader,
-    private readonly plain: BitReader,
+    private readonly coded: SymbolColumns,
+    private readonly plain: PlainBits,
   ) {
-    super(coded, plain);
+    super(new SymbolReader(), new BitReader()); // only `read` would use them
   }
 
   /**
    * Reads on behind the times. Stores the bytes of the chosen channels' first frames, whose places are given channel by
    * channel. Returns the bytes that their other frames need from the payload's end.
    */
-  readChosen(
-    all: Channels,
-    chosen: Channels,
-    placeOf: Int32Array,
-    places: Uint32Array,
-    data: Uint8Array,
-  ): Uint8Array {
-    for (const part of this.changeParts) part.clear();
-    for (const part of this.rankParts) part.clear();
-    this.endedCount = 0;
+  readChosen(all: Channels, chosen: Chosen, places: Uint32Array, data: Uint8Array): Uint8Array {
+    for (const part of this.parts) part.clear();
+    this.isWithEnd = false;
     this.heldEvents = 0;
-    this.readFirstBytes(all, chosen, placeOf, places, data);
-    this.readLanes(all, placeOf);
-    const isWithRanks = this.hasChosenEnd();
-    const last = isWithRanks ? LEVELS - 1 : this.changeParts.findLastIndex(({ wanted }) => wanted > 0);
+    this.readFirstBytes(all, chosen, places, data);
+    this.readLanes(all, chosen);
+    const last = this.isWithEnd ? LEVELS - 1 : this.parts.findLastIndex(({ wanted }) => wanted > 0);
     for (let level = 0; level <= last; level++) {
-      this.changeParts[level].readNumbers(this.coded, CHANGES + level, this.plain, this.changes[level]);
+      const isLast = level === last && !this.isWithEnd;
+      this.parts[level].readNumbers(this.coded, CHANGES + level, this.plain, this.changes[level], isLast);
     }
-    return isWithRanks ? this.readEnd() : this.bytes.subarray(0, 0);
+    return this.isWithEnd ? this.readEnd(all, chosen) : this.bytes.subarray(0, 0);
   }
 
   private readFirstBytes(
     all: Channels,
-    chosen: Channels,
-    placeOf: Int32Array,
+    { channels, placeOf }: Chosen,
     places: Uint32Array,
     data: Uint8Array,
   ): void {
-    const { plain } = this;
     let lanes = 0;
     for (let i = 0; i < all.count; i++) lanes += all.length[i];
     this.reserveLanes(lanes);
-    const firsts = this.symbolsOf;
-    this.coded.column(FIRST, FIRST_SYMBOLS, firsts, lanes);
-    let value = 0;
+    const { firsts, firstBytes, plain } = this;
+    this.coded.read(FIRST, FIRST_SYMBOLS, firsts, lanes);
+    // Without branches: what comes next can't be foreseen.
+    let others = 0;
+    for (let lane = 0; lane < lanes; lane++) others += (firsts[lane] + 1) >> 2; // 1 for FIRST_OTHER
+    for (let i = 0; i < others; i++) firstBytes[i] = plain.bits(8);
     let lane = 0;
+    let at = 0;
     let from = 0;
     for (let i = 0; i < all.count; i++) {
-      const isChosen = placeOf[i] >= 0;
-      const to = isChosen ? places[from] : 0;
-      for (let k = 0; k < all.length[i]; k++) {
-        const first = firsts[lane++];
-        if (first === FIRST_ZERO) value = 0;
-        else if (first === FIRST_ONES) value = 255;
-        else if (first === FIRST_OTHER) value = plain.bits(8);
-        if (isChosen) data[to + k] = value;
+      const length = all.length[i];
+      if (placeOf[i] < 0) {
+        for (const end = lane + length; lane < end; lane++) at += (firsts[lane] + 1) >> 2;
+        continue;
       }
-      if (isChosen) from += chosen.frames[placeOf[i]];
+      let value = this.valueBefore(lane, at);
+      const to = places[from];
+      for (let k = 0; k < length; k++) {
+        const first = firsts[lane++];
+        if (first === FIRST_OTHER) value = firstBytes[at++];
+        else if (first !== FIRST_REPEATED) value = first === FIRST_ONES ? 255 : 0;
+        data[to + k] = value;
+      }
+      from += channels.frames[placeOf[i]];
     }
   }
 
+  /** First byte of the lane before; `at`: of the bytes that a FIRST_OTHER says, the next one. */
+  private valueBefore(lane: number, at: number): number {
+    const { firsts, firstBytes } = this;
+    let before = lane - 1;
+    while (before >= 0 && firsts[before] === FIRST_REPEATED) before--;
+    if (before < 0) return 0;
+    if (firsts[before] === FIRST_OTHER) return firstBytes[at - 1];
+    return firsts[before] === FIRST_ONES ? 255 : 0;
+  }
+
   private reserveLanes(lanes: number): void {
-    if (this.symbolsOf.length < lanes) this.symbolsOf = new Uint8Array(2 * lanes);
+    if (this.symbolsOf.length < lanes) {
+      this.symbolsOf = new Uint8Array(2 * lanes);
+      this.firsts = new Uint8Array(2 * lanes);
+      this.firstBytes = new Uint8Array(2 * lanes);
+    }
     if (this.kinds.length >= lanes) return;
     this.kinds = new Uint8Array(2 * lanes);
     this.levels = new Uint8Array(2 * lanes);
@@ -116,139 +140,195 @@ export class PartialPlan extends LanePlan {
     this.summands = new Uint8Array(2 * lanes);
   }
 
-  /** The kinds of all lanes and their details; those of the chosen ones are kept. */
-  private readLanes(all: Channels, placeOf: Int32Array): void {
+  /** The kinds of all lanes and their details; those of the needed ones are kept. */
+  private readLanes(all: Channels, { bytes, placeOf }: Chosen): void {
     const { symbolsOf } = this;
     let count = 0;
     for (let i = 0; i < all.count; i++) if (all.frames[i] > 1) count += all.length[i];
-    this.coded.column(LANE, LANE_SYMBOLS, symbolsOf, count);
+    this.coded.read(LANE, LANE_SYMBOLS, symbolsOf, count);
     let from = 0;
     let base = 0;
     for (let i = 0; i < all.count; i++) {
       if (all.frames[i] === 1) continue;
       const lanes = all.length[i];
-      const isChosen = placeOf[i] >= 0;
-      this.readDetailsOf(from, base, lanes, all.frames[i] - 1, isChosen);
-      from += lanes;
-      if (isChosen) base += lanes;
-    }
-    from = 0;
-    for (let i = 0; i < all.count; i++) {
-      if (all.frames[i] === 1) continue;
-      for (const end = from + all.length[i]; from < end; from++) {
-        if (kindOf[symbolsOf[from]] === RARE) this.readEventsOf(all.frames[i], placeOf[i] >= 0);
+      const place = placeOf[i];
+      if (place < 0) this.passDetails(from, lanes, all.frames[i] - 1);
+      else {
+        this.readDetailsOf(from, base, lanes, all.frames[i] - 1, bytes[place]);
+        base += lanes;
       }
+      from += lanes;
     }
+    this.readAllEvents(all, placeOf);
   }
 
-  /** Of one channel, whose lanes' symbols start at `from`; kept from `base` on where it is chosen. */
-  private readDetailsOf(from: number, base: number, lanes: number, length: number, isChosen: boolean): void {
+  /** Counts what the lanes of a channel that isn't wanted have in the columns, and passes over the rest. */
+  private passDetails(from: number, lanes: number, length: number): void {
+    const { symbolsOf, parts, plain } = this;
+    let sums = 0;
+    let distances = 0;
+    let summands = 0;
+    for (let lane = from; lane < from + lanes; lane++) {
+      const symbol = symbolsOf[lane];
+      const part = partOf[symbol];
+      if (part >= 0) parts[part].pass(length);
+      sums += isSum[symbol];
+      distances += isDistance[symbol];
+      summands += summandsOf[symbol];
+    }
+    plain.skip(6 * distances);
+    if (sums > 1) throw malformedPayload('a channel has two sums');
+    if (sums === 1) plain.skip(summands);
+  }
+
+  /** Of one chosen channel, whose lanes' symbols start at `from`; kept from `base` on. */
+  private readDetailsOf(from: number, base: number, lanes: number, length: number, wanted: Uint8Array): void {
+    const { needed } = this;
+    const sum = this.readKindsOf(from, base, lanes);
+    chooseLanes(this, base, lanes, wanted, needed);
+    for (let lane = 0; lane < lanes; lane++) {
+      if (lane === sum) continue;
+      this.addPart(this.symbolsOf[from + lane], length, needed[lane] === 1);
+      if (needed[lane] === 0) this.kinds[base + lane] = CONSTANT;
+    }
+    if (sum < 0) return;
+    this.addPart(this.symbolsOf[from + sum], length, needed[sum] === 1);
+    if (needed[sum] === 0) this.kinds[base + sum] = CONSTANT;
+  }
+
+  private addPart(symbol: number, length: number, isNeeded: boolean): void {
+    const part = partOf[symbol];
+    if (part >= 0) this.parts[part].add(length, isNeeded);
+    if (isNeeded && hasEnd[symbol] === 1) this.isWithEnd = true;
+  }
+
+  /** Returns the lane that is a sum, or -1. */
+  private readKindsOf(from: number, base: number, lanes: number): number {
     const { plain, symbolsOf, kinds, levels, others, summands } = this;
     let sum = -1;
     for (let lane = 0; lane < lanes; lane++) {
       const symbol = symbolsOf[from + lane];
-      const kind = kindOf[symbol];
-      const level = levelOf[symbol];
-      if (isChosen) {
-        kinds[base + lane] = kind;
-        levels[base + lane] = level;
-      }
-      if (kind < PLAIN) continue;
-      if (kind === PLAIN) this.addEnd(AS_IT_IS, 0, length, isChosen);
-      else if (kind >= RECENT_CHANGE) {
-        this.addEnd(level, this.rankParts[level].add(length, isChosen), length, isChosen);
-      } else if (kind === SUM) {
+      kinds[base + lane] = kindOf[symbol];
+      levels[base + lane] = levelOf[symbol];
+      if (kindOf[symbol] === SUM) {
         if (sum >= 0) throw malformedPayload('a channel has two sums');
         sum = lane;
-      } else {
-        this.changeParts[level].add(length, isChosen);
-        if (kind === DISTANCE) {
-          const other = plain.bits(6);
-          if (other >= lane || kindOf[symbolsOf[from + other]] === SUM)
-            throw malformedPayload('a distance has no other lane');
-          if (isChosen) others[base + lane] = other;
-        } else if (kind === WIDE) {
-          lane++;
-          if (lane === lanes || kindOf[symbolsOf[from + lane]] !== CONSTANT)
-            throw malformedPayload('a wide lane is alone');
-          symbolsOf[from + lane] = symbol;
-          if (isChosen) kinds[base + lane] = WIDE;
-        }
+      } else if (kindOf[symbol] === DISTANCE) {
+        const other = plain.bits(6);
+        if (other >= lane || kinds[base + other] === SUM)
+          throw malformedPayload('a distance has no other lane');
+        others[base + lane] = other;
+      } else if (kindOf[symbol] === WIDE) {
+        lane++;
+        if (lane === lanes || kindOf[symbolsOf[from + lane]] !== CONSTANT)
+          throw malformedPayload('a wide lane is alone');
+        kinds[base + lane] = WIDE;
       }
     }
-    if (sum < 0) return;
-    this.changeParts[levelOf[symbolsOf[from + sum]]].add(length, isChosen);
-    for (let lane = 0; lane < lanes; lane++) {
-      const kind = kindOf[symbolsOf[from + lane]];
-      const bit = kind === CONSTANT || kind === SUM ? 0 : plain.bits(1);
-      if (isChosen) summands[base + lane] = bit;
+    if (sum < 0) return sum;
+    for (let i = base; i < base + lanes; i++) {
+      summands[i] = kinds[i] === CONSTANT || kinds[i] === SUM ? 0 : plain.bits(1);
+    }
+    return sum;
+  }
+
+  /** Changes of RARE lanes; those of lanes that were kept are kept. */
+  private readAllEvents(all: Channels, placeOf: Int32Array): void {
+    let lane = 0;
+    let base = 0;
+    for (let i = 0; i < all.count; i++) {
+      if (all.frames[i] === 1) continue;
+      const isChosen = placeOf[i] >= 0;
+      for (const end = lane + all.length[i]; lane < end; lane++) {
+        if (this.symbolsOf[lane] === RARE) {
+          this.readEventsOf(all.frames[i], isChosen && this.kinds[base] === RARE);
+        }
+        if (isChosen) base++;
+      }
     }
   }
 
-  private readEventsOf(frames: number, isChosen: boolean): void {
+  private readEventsOf(frames: number, isNeeded: boolean): void {
     const { plain } = this;
     const count = plain.number();
     if (count === 0 || count * RARITY > frames) throw malformedPayload('a lane changes too often or never');
     const needed = this.heldEvents + 2 * count + 1;
-    if (isChosen && needed > this.events.length) {
+    if (isNeeded && needed > this.events.length) {
       this.events = resized(this.events, new Int32Array(2 * needed));
     }
     const { events } = this;
     let at = this.heldEvents;
-    if (isChosen) events[at++] = count;
+    if (isNeeded) events[at++] = count;
     let left = frames - 1;
     for (let i = 0; i < count; i++) {
       const gap = plain.number();
       const step = unzigzag(plain.number());
       left -= gap + 1;
       if (left < 0) throw malformedPayload('a lane changes behind its last frame');
-      if (!isChosen) continue;
+      if (!isNeeded) continue;
       events[at++] = gap;
       events[at++] = step;
     }
     this.heldEvents = at;
   }
 
-  private addEnd(level: number, start: number, length: number, isChosen: boolean): void {
-    const at = 4 * this.endedCount++;
-    if (at + 4 > this.ended.length) this.ended = resized(this.ended, new Int32Array(2 * this.ended.length));
-    const { ended } = this;
-    ended[at] = level;
-    ended[at + 1] = start;
-    ended[at + 2] = length;
-    ended[at + 3] = isChosen ? 1 : 0;
-  }
-
-  /** Drops what comes behind the last wanted lane. */
-  private hasChosenEnd(): boolean {
-    while (this.endedCount > 0 && this.ended[4 * this.endedCount - 1] === 0) this.endedCount--;
-    return this.endedCount > 0;
-  }
-
   /** Ranks, and the bytes at the end that they and PLAIN lanes need. */
-  private readEnd(): Uint8Array {
-    const { ended, plain, rankSymbols } = this;
+  private readEnd(all: Channels, { placeOf }: Chosen): Uint8Array {
+    const { plain, rankSymbols, symbolsOf, kinds } = this;
     for (let level = 0; level < RANK_LEVELS; level++) {
-      const part = this.rankParts[level];
+      const part = this.parts[LEVELS + level];
       if (rankSymbols[level].length < part.count) rankSymbols[level] = new Uint8Array(2 * part.count);
-      this.coded.column(RANKS + level, RECENT + 1, rankSymbols[level], part.count);
+      this.coded.read(RANKS + level, RECENT + 1, rankSymbols[level], part.count);
       part.copyTo(rankSymbols[level], this.ranks[level]);
     }
+    const rankAt = this.rankAt.fill(0);
     let held = 0;
-    for (let at = 0; at < 4 * this.endedCount; at += 4) {
-      const level = ended[at];
-      const bytes =
-        level === AS_IT_IS ? ended[at + 2] : unranked(rankSymbols[level], ended[at + 1], ended[at + 2]);
-      if (ended[at + 3] === 0) skip(plain, 8 * bytes);
-      else {
-        if (held + bytes > this.bytes.length) {
-          this.bytes = resized(this.bytes, new Uint8Array(2 * (held + bytes)));
+    let lane = 0;
+    let base = 0;
+    for (let i = 0; i < all.count; i++) {
+      const length = all.frames[i] - 1;
+      if (length === 0) continue;
+      const isChosen = placeOf[i] >= 0;
+      for (const end = lane + all.length[i]; lane < end; lane++) {
+        const symbol = symbolsOf[lane];
+        const isNeeded = isChosen && kinds[base] === kindOf[symbol];
+        if (isChosen) base++;
+        if (hasEnd[symbol] === 0) continue;
+        let bytes = length;
+        if (symbol !== PLAIN) {
+          const level = levelOf[symbol];
+          bytes = unranked(rankSymbols[level], rankAt[level], length);
+          rankAt[level] += length;
         }
-        for (let i = 0; i < bytes; i++) this.bytes[held++] = plain.bits(8);
+        if (isNeeded) held = this.readBytes(held, bytes);
+        else plain.skip(8 * bytes);
       }
     }
     return this.bytes.subarray(0, held);
   }
+
+  private readBytes(held: number, count: number): number {
+    if (held + count > this.bytes.length) {
+      this.bytes = resized(this.bytes, new Uint8Array(2 * (held + count)));
+    }
+    for (let i = held; i < held + count; i++) this.bytes[i] = this.plain.bits(8);
+    return held + count;
+  }
+}
+
+/** What each symbol of a lane means for those who pass over it. */
+const partOf = Int8Array.from({ length: LANE_SYMBOLS }, (_, symbol) => {
+  if (kindOf[symbol] <= PLAIN) return -1;
+  return kindOf[symbol] >= RECENT_CHANGE ? LEVELS + levelOf[symbol] : levelOf[symbol];
+});
+const hasEnd = ofSymbols((kind) => Number(kind === PLAIN || kind >= RECENT_CHANGE));
+const isSum = ofSymbols((kind) => Number(kind === SUM));
+const isDistance = ofSymbols((kind) => Number(kind === DISTANCE));
+/** Bits of the lanes that may be added to a sum; a WIDE one stands for its pair, whose second looks CONSTANT. */
+const summandsOf = ofSymbols((kind) => (kind === CONSTANT || kind === SUM ? 0 : kind === WIDE ? 2 : 1));
+
+function ofSymbols(value: (kind: number) => number): Uint8Array {
+  return Uint8Array.from(kindOf, value);
 }
 
 function unranked(ranks: Uint8Array, start: number, length: number): number {

@@ -1,12 +1,13 @@
 import { expectCodec } from '../../batch/payload.js';
 import type { Batch } from '../../batch/types.js';
-import { BitReader } from '../codec/bit-reader.js';
 import { ByteReader } from '../codec/byte-reader.js';
-import { Channels, readChannels } from '../codec/channels.js';
+import { Channels } from '../codec/channels.js';
 import { readFacts } from '../codec/facts.js';
 import { CanFrames } from '../frames.js';
+import { readChannelList } from './channel-list.js';
+import { PlainBits } from './plain-bits.js';
 
-const bits = new BitReader();
+const plain = new PlainBits();
 const channels = new Channels();
 
 /**
@@ -22,8 +23,8 @@ export function readCanIds(batch: Batch): Uint32Array {
   const tableBytes = input.varint();
   const bitBytes = input.varint();
   input.borrow(tableBytes);
-  bits.open(input.borrow(bitBytes));
-  readChannels(bits, channels, count, facts.buses.length);
+  plain.open(input.borrow(bitBytes));
+  readChannelList(plain, channels, count, facts.buses.length);
   const ids = channels.id.slice(0, channels.count).sort();
   let kept = 0;
   for (const id of ids) if (kept === 0 || ids[kept - 1] !== id) ids[kept++] = id;
