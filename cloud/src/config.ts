@@ -8,6 +8,8 @@ import type { BrokerClientOptions } from './broker/broker-client.js';
 import { BrokerSchema, checkBroker, TlsSchema } from './broker/config.js';
 import type { TlsListener } from './broker/tls-listener.js';
 import type { Users } from './broker/users.js';
+import { nameLimits, type NameLimits } from './ingest/new-streams.js';
+import type { QueueLimits } from './ingest/queue.js';
 import { checkRetention, RetentionSchema, type RetentionConfig } from './retention/rules.js';
 import { isLoopback, parseAddress, type ListenAddress } from './listen.js';
 import { checkLog, LogSchema, type LogConfig } from './log/config.js';
@@ -76,6 +78,18 @@ const CloudSchema = Type.Object(
           default: 20_000,
           description: 'The same in messages',
         }),
+        newStreams: Type.Integer({
+          minimum: 1,
+          maximum: 1_000_000,
+          default: nameLimits.newStreamsPerDay,
+          description: 'Streams that a gateway may begin in a day, those of each epoch counted apart',
+        }),
+        gateways: Type.Integer({
+          minimum: 1,
+          maximum: 10_000_000,
+          default: nameLimits.gatewaysMax,
+          description: 'Gateways that may be known',
+        }),
       },
       { ...closed, default: {} },
     ),
@@ -123,7 +137,8 @@ export interface CloudConfig {
   };
   http: ListenAddress;
   log: LogConfig;
-  ingest: { bytesMax: number; messagesMax: number };
+  ingest: QueueLimits;
+  names: NameLimits;
   rollups: { bytesMax: number; signals: string[] };
   retention: RetentionConfig;
   disk: { minFreeBytes: number };
@@ -251,6 +266,7 @@ function checkCloudConfig(value: unknown, source: string, base: string): CloudCo
     http: address(raw.http.listen, 'http.listen'),
     log: checkLog(log, absolute, fail),
     ingest: { bytesMax: byteCount(ingest.queueSize), messagesMax: ingest.queueMessages },
+    names: { newStreamsPerDay: ingest.newStreams, gatewaysMax: ingest.gateways },
     rollups: { bytesMax: byteCount(raw.rollups.budget), signals: raw.rollups.signals },
     retention: checkedRetention(raw, fail),
     disk: { minFreeBytes: byteCount(raw.disk.minFree) },

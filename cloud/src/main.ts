@@ -66,7 +66,14 @@ export async function runCloud(config: CloudConfig, options: CloudOptions): Prom
   await using disk = await DiskGuard.open({ folder: config.data, ...config.disk, clock, logger });
   await using retention = await Retention.open({ ...config.retention, log, index, clock, logger });
   retention.start();
-  await using ingest = await Ingest.open({ log, logger, clock, queue: config.ingest, room: disk });
+  await using ingest = await Ingest.open({
+    log,
+    logger,
+    clock,
+    queue: config.ingest,
+    names: config.names,
+    room: disk,
+  });
   await using broker = config.mqtt.broker
     ? await BrokerClient.start(config.mqtt.broker, ingest, logger)
     : await Broker.start(config.mqtt, ingest, logger);

@@ -6,6 +6,7 @@ import { Bytes, byteCount, checkConfig, Duration, durationMs, readYaml } from '@
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { logLevels, type LogLevel } from '@fleetlog/shared/log';
 import { EVENTS_STREAM } from './events/events.js';
+import { refusedBytesMax } from './buffer/refused-shelf.js';
 import { writeBuffersInLimitMin, type SpaceLimits } from './buffer/space/limits.js';
 import { hostPort, type HostPort } from './host-port.js';
 import { StreamConfig } from './sources/config.js';
@@ -113,6 +114,10 @@ const BufferSchema = Type.Object(
     commitInterval: Duration('Longest wait of a batch for others to share its sync barrier', '250ms'),
     commitSize: Bytes('Waiting batches that are made durable at once', '4MiB'),
     queueSize: Bytes('Batches not yet durable at which sources have to wait', '16MiB'),
+    refusedSize: Bytes(
+      'Batches that the cloud refused, kept aside, the newest; no more than a sixteenth of the limit',
+      `${refusedBytesMax / 2 ** 20}MiB`,
+    ),
     writeBuffer: Bytes('Memory for batches before they go to table files; large spares an SD card', '4MiB'),
   },
   { ...closed, default: {} },
@@ -169,6 +174,7 @@ export interface GatewayConfig {
     commitIntervalMs: number;
     commitBytes: number;
     queueBytes: number;
+    refusedBytes: number;
     writeBufferBytes: number;
     writeBytesPerDay: number | undefined;
   };
@@ -244,6 +250,7 @@ export function checkGatewayConfig(value: unknown, source: string): GatewayConfi
       commitIntervalMs: durationMs(buffer.commitInterval),
       commitBytes: byteCount(buffer.commitSize),
       queueBytes: byteCount(buffer.queueSize),
+      refusedBytes: Math.min(byteCount(buffer.refusedSize), byteCount(buffer.limit) / 16),
       writeBufferBytes: atLeast(
         byteCount(buffer.writeBuffer),
         64 * 1024,

@@ -6,7 +6,7 @@ import { openRocksDb, readInteger } from '@fleetlog/shared/store';
 import { RangeSet } from '@fleetlog/shared/util';
 import type { BufferedStream, GatewayBuffer } from '#gateway/buffer/buffer.js';
 import { openBuffer } from '#gateway/buffer/open-buffer.js';
-import { refusedKeptMax } from '#gateway/buffer/removals.js';
+import { refusedKeptMax } from '#gateway/buffer/refused-shelf.js';
 import { bufferOptions } from '../support/buffer-options.js';
 import { sealedBatch } from '../support/sealed-batches.js';
 import { accountOf } from '../support/sequence-account.js';
@@ -178,6 +178,41 @@ describe('the space of the buffer', () => {
     }
     assert.equal(kept.length, refusedKeptMax);
     assert.equal(kept[0], more);
+  });
+
+  it('keeps refused batches within a limit of bytes, of all streams the newest, also over a restart', async () => {
+    const refusedBytes = 100_000;
+    const batchBytes = 9000; // 12 kB as it is kept
+    const refuse = async (stream: string, count: number): Promise<void> => {
+      await using buffer = await openBuffer(bufferOptions(path, { refusedBytes }));
+      const from = buffer.streams().find((one) => one.stream === stream)?.next ?? 0;
+      for (let i = 0; i < count; i++) await buffer.put(stream, sealedBatch('x', { bytes: batchBytes }));
+      await buffer.flush();
+      for (let i = from; i < from + count; i++) await buffer.refuse(stream, i, 'too new');
+      await buffer.flush();
+      assert.equal(stateOf(buffer, stream).refused, from + count);
+    };
+    await refuse('can0', 20);
+    await refuse('can1', 3);
+    await refuse('can0', 2);
+    await using store = await openRocksDb({ path, purpose: 'buffer folder' });
+    let bytes = 0;
+    const kept: string[] = [];
+    for await (const { key, value } of store.entries({ gte: Buffer.from('r'), lt: Buffer.from('s') })) {
+      kept.push(`${key.toString().slice(2, 6)} ${readInteger(key, key.length - 8)}`);
+      bytes += value.length;
+    }
+    assert.ok(bytes > refusedBytes - 2 * batchBytes && bytes < refusedBytes + 1000, `${bytes} bytes`);
+    assert.deepEqual(kept, [
+      'can0 17',
+      'can0 18',
+      'can0 19',
+      'can0 20',
+      'can0 21',
+      'can1 0',
+      'can1 1',
+      'can1 2',
+    ]);
   });
 });
 

@@ -124,6 +124,7 @@ describe("the cloud's configuration", () => {
       http: { host: '127.0.0.1', port: 8080 },
       log: { kind: 'rocksdb', partitions: undefined, writeBufferBytes: 32 * 1024 * 1024 },
       ingest: { bytesMax: 64 * 1024 * 1024, messagesMax: 20_000 },
+      names: { newStreamsPerDay: 2000, gatewaysMax: 100_000 },
       retention: { rules: [], everyMs: 60_000 },
       disk: { minFreeBytes: 256 * 1024 * 1024 },
       rollups: { bytesMax: 256 * 1024 * 1024, signals: [] },

@@ -8,6 +8,7 @@ import { RangeSet, systemClock } from '@fleetlog/shared/util';
 import { Acks } from '#cloud/ingest/acks.js';
 import { heldLimits, type HeldLimits } from '#cloud/ingest/held.js';
 import { Ingest } from '#cloud/ingest/ingest.js';
+import { nameLimits, type NameLimits } from '#cloud/ingest/new-streams.js';
 import type { Log } from '#cloud/log/log.js';
 import { logOver } from '#cloud/log/rocksdb-log.js';
 import { AckRecorder } from '../support/ack-recorder.js';
@@ -50,12 +51,24 @@ describe('ingest', () => {
   const logger = captureLog();
 
   const start = async (
-    options: { messagesMax?: number; bytesMax?: number; held?: HeldLimits; clock?: FakeClock } = {},
+    options: {
+      messagesMax?: number;
+      bytesMax?: number;
+      held?: HeldLimits;
+      names?: NameLimits;
+      clock?: FakeClock;
+    } = {},
   ): Promise<void> => {
-    const { messagesMax = 1000, bytesMax = 1e6, held = heldLimits, clock = systemClock } = options;
+    const {
+      messagesMax = 1000,
+      bytesMax = 1e6,
+      held = heldLimits,
+      names = nameLimits,
+      clock = systemClock,
+    } = options;
     store = new FaultyStore(await openRocksDb({ path: folder.path, purpose: 'data folder' }));
     log = await logOver(store, { partitions: 2, logger: silentLogger, clock: systemClock });
-    ingest = await Ingest.open({ log, logger, clock, queue: { messagesMax, bytesMax }, held });
+    ingest = await Ingest.open({ log, logger, clock, queue: { messagesMax, bytesMax }, held, names });
     recorder = new AckRecorder();
     ingest.start(recorder);
   };
@@ -361,6 +374,78 @@ describe('ingest', () => {
       assert.equal(ingest.counters.putOff, 2);
       for (const sequence of [1, 3, 6]) ingest.batch(gateway, 'can0', batch(sequence));
       await acknowledged([0, 6]);
+    });
+
+    describe('of streams that a gateway begins', () => {
+      const names = { newStreamsPerDay: 24, gatewaysMax: 3 };
+      const epochOf = (i: number): string => i.toString(16).padStart(16, '0');
+      const notes = async (): Promise<number> =>
+        (await all(log.notes('held/'))).length + (await all(log.notes('announced/'))).length;
+      const hour = 3_600_000;
+
+      it('puts off batches of more epochs and streams than a day may have, and takes them later', async () => {
+        await stop();
+        const clock = new FakeClock();
+        await start({ names, clock });
+        ingest.batch(gateway, 'can0', batch(0));
+        for (let i = 0; i < 60; i++) ingest.batch(gateway, 'can0', batch(0, { epoch: epochOf(i) }));
+        for (let sequence = 1; sequence < 5; sequence++) ingest.batch(gateway, 'can0', batch(sequence));
+        await until('all are looked at', () => ingest.counters.batches + ingest.counters.putOff === 65);
+        assert.equal(ingest.counters.batches, 24 + 4, 'known ones go on');
+        assert.deepEqual(ingest.counters.refused, { FLEETLOG_NAMES_LIMIT: 37 });
+        assert.equal(await notes(), 24);
+        assert.match(logger.entries.at(-1)?.message ?? '', /ingest\.newStreams/);
+        clock.advance(3 * hour + 1);
+        for (let i = 23; i < 30; i++) ingest.batch(gateway, 'can0', batch(0, { epoch: epochOf(i) }));
+        await until('three more are taken', () => ingest.counters.putOff === 37 + 4);
+        assert.equal(await notes(), 24 + 3);
+      });
+
+      it('keeps no more of what a gateway only speaks of, and forgets nothing of what it knew', async () => {
+        await stop();
+        await start({ names });
+        ingest.status(gateway, encodeMessage(status));
+        for (let i = 0; i < 30; i++) {
+          const { can0 } = status.streams;
+          const streams = Object.fromEntries(Array.from({ length: 30 }, (_, s) => [`invented${s}`, can0]));
+          ingest.status(gateway, encodeMessage({ ...status, epoch: epochOf(i), streams }));
+        }
+        ingest.status(
+          gateway,
+          encodeMessage({ ...status, streams: { can0: { ...status.streams.can0, next: 12 } } }),
+        );
+        await until('the last is kept', async () => {
+          const [said] = await all(log.notes(`announced/${gateway}/${status.epoch}/`));
+          return said && Buffer.from(said.value).toString() === '12';
+        });
+        assert.equal(await notes(), 24);
+        // The batch of a stream that was spoken of isn't one more.
+        ingest.batch(gateway, 'can0', batch(0));
+        await acknowledged([0, 0]);
+      });
+
+      it('lets an operator import as much as there is', async () => {
+        await stop();
+        await start({ names });
+        for (let i = 0; i < 60; i++) ingest.batch(gateway, 'can0', batch(0, { epoch: epochOf(i) }), true);
+        await until('all are taken', () => ingest.counters.batches === 60);
+      });
+
+      it('knows a limited number of gateways, and refuses a status without end', async () => {
+        await stop();
+        await start({ names });
+        for (let i = 0; i < 9; i++) {
+          const changes = { gateway: `truck-${i}` };
+          ingest.batch(changes.gateway, 'can0', batch(0, changes));
+        }
+        await until('the first are taken', () => ingest.counters.batches === 3);
+        assert.equal(ingest.presence().length, 3);
+        assert.deepEqual(ingest.counters.refused, { FLEETLOG_NAMES_LIMIT: 6 });
+        const streams = Object.fromEntries(
+          Array.from({ length: 1025 }, (_, i) => [`invented${i}`, status.streams.can0]),
+        );
+        assert.equal(ingest.status('truck-0', encodeMessage({ ...status, streams })), false);
+      });
     });
 
     it('keeps few range sets in memory, and reads the others when they are needed', async () => {

@@ -15,7 +15,7 @@ export interface Imported {
 
 /** Takes batches as if a gateway had sent them. */
 export interface BatchTaker extends Pick<Fleet, 'held'> {
-  batch(gateway: string, stream: string, bytes: Uint8Array): void;
+  batch(gateway: string, stream: string, bytes: Uint8Array, isImport: boolean): void;
 }
 
 interface Waiting {
@@ -73,7 +73,7 @@ export class ImportDesk implements AckSink {
     }
     const known = await this.known(first, missing);
     await this.durable(first, missing, () => {
-      for (const bytes of batches) this.ingest.batch(gateway, stream, bytes);
+      for (const bytes of batches) this.ingest.batch(gateway, stream, bytes, true);
     });
     return { added: batches.length - known, known };
   }

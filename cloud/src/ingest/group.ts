@@ -23,9 +23,15 @@ export class CommitGroup {
     private readonly rangesPerStreamMax: number,
     private readonly receiveTimeUs: number,
     private readonly partitionOf: (gateway: string) => number,
+    /** Whether a stream is new, and may not begin yet. */
+    private readonly isTooNew: (arrival: Arrival) => boolean,
   ) {}
 
   add(arrival: Arrival): void {
+    if (this.isTooNew(arrival)) {
+      if (arrival.type === 'batch') this.putOff++;
+      return;
+    }
     if (arrival.type === 'status') {
       this.statuses.set(arrival.note.key, arrival.note);
       return;

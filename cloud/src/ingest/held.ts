@@ -71,8 +71,10 @@ export const heldNote = (key: string, held: RangeSet): LogNote => ({
   value: Buffer.from(JSON.stringify(held.toFlat())),
 });
 
+export const announcedKey = (identity: StreamIdentity): string => `${announcedPrefix}${nameOf(identity)}`;
+
 export const announcedNote = (identity: StreamIdentity, next: number): LogNote => ({
-  key: `${announcedPrefix}${nameOf(identity)}`,
+  key: announcedKey(identity),
   value: Buffer.from(JSON.stringify(next)),
 });
 

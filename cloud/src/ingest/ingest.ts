@@ -1,13 +1,15 @@
+import type { BatchIdentity } from '@fleetlog/shared/batch';
 import { FleetlogError, isDataError, isFleetlogError, type ErrorCode } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
-import { Signal, type Clock } from '@fleetlog/shared/util';
+import { Signal, type Clock, type RangeSet } from '@fleetlog/shared/util';
 import type { Log } from '../log/log.js';
 import type { AckSink } from './acks.js';
 import { checkBatch } from './check.js';
 import type { Fleet, GatewayPresence, HeldSequences, IngestCounters } from './fleet.js';
 import { CommitGroup } from './group.js';
-import { HeldCache, heldKey, heldLimits, heldSequences, type HeldLimits } from './held.js';
+import { announcedKey, HeldCache, heldKey, heldLimits, heldSequences, type HeldLimits } from './held.js';
 import type { DiskGuard } from '../storage/disk-guard.js';
+import { nameLimits, NewStreams, type NameLimits } from './new-streams.js';
 import { Presences } from './presences.js';
 import { ArrivalQueue, type Arrival, type QueueLimits } from './queue.js';
 import { Refusals } from './refusals.js';
@@ -18,6 +20,7 @@ export interface IngestOptions {
   clock: Clock;
   queue: QueueLimits;
   held?: HeldLimits;
+  names?: NameLimits;
   /** Where it is given, nothing is committed while it is full. */
   room?: Pick<DiskGuard, 'isFull' | 'whenRoom'>;
 }
@@ -51,6 +54,7 @@ export class Ingest implements Fleet, AsyncDisposable {
   private readonly limits: HeldLimits;
   private readonly cache: HeldCache;
   private readonly refusals: Refusals;
+  private readonly newStreams: NewStreams;
   private readonly arrived = new Signal();
   private readonly closing = new AbortController();
   private fullSinceUs: number | undefined;
@@ -61,17 +65,19 @@ export class Ingest implements Fleet, AsyncDisposable {
     private readonly options: IngestOptions,
     private readonly presences: Presences,
   ) {
-    const { log, logger, clock, queue, held = heldLimits } = options;
+    const { log, logger, clock, queue, held = heldLimits, names = nameLimits } = options;
     this.queue = new ArrivalQueue(queue);
     this.limits = held;
     this.cache = new HeldCache(log, held);
     this.refusals = new Refusals(logger, clock);
+    this.newStreams = new NewStreams(names.newStreamsPerDay, clock);
     const refused = this.refusals.byCode;
     this.counters = { batches: 0, records: 0, bytes: 0, duplicates: 0, putOff: 0, refused };
   }
 
   static async open(options: IngestOptions): Promise<Ingest> {
-    return new Ingest(options, await Presences.load(options.log));
+    const { gatewaysMax } = options.names ?? nameLimits;
+    return new Ingest(options, await Presences.load(options.log, gatewaysMax));
   }
 
   /** Begins to commit; acknowledgements go to `sink`. */
@@ -85,13 +91,13 @@ export class Ingest implements Fleet, AsyncDisposable {
   }
 
   /** A message on `up/{stream}` below the prefix of the gateway whose connection it came on. */
-  batch(gateway: string, stream: string, bytes: Uint8Array): void {
-    if (!this.admits()) return;
+  batch(gateway: string, stream: string, bytes: Uint8Array, isImport = false): void {
+    if (!this.admits() || !this.knows(gateway)) return;
     this.presences.seen(gateway, this.options.clock.nowUs());
     const check = checkBatch(gateway, stream, bytes);
     if (check.error === undefined) {
       const batch = check.header;
-      this.push({ type: 'batch', key: heldKey(batch), batch, bytes });
+      this.push({ type: 'batch', key: heldKey(batch), batch, bytes, isImport });
       return;
     }
     const { error, batch } = check;
@@ -104,10 +110,10 @@ export class Ingest implements Fleet, AsyncDisposable {
    * that makes no sense.
    */
   status(gateway: string, message: Uint8Array): boolean {
-    if (!this.admits()) return true;
+    if (!this.admits() || !this.knows(gateway)) return true;
     try {
       const notes = this.presences.update(gateway, message, this.options.clock.nowUs());
-      for (const note of notes) this.push({ type: 'status', note });
+      for (const note of notes) this.push({ type: 'status', ...note });
       return true;
     } catch (error) {
       if (!isDataError(error)) throw error;
@@ -149,6 +155,14 @@ export class Ingest implements Fleet, AsyncDisposable {
     if (this.closing.signal.aborted) return false;
     if (this.queue.hasRoom || !this.isStalled) return true;
     this.counters.putOff++;
+    return false;
+  }
+
+  private knows(gateway: string): boolean {
+    if (this.presences.admits(gateway)) return true;
+    this.counters.putOff++;
+    const message = 'there are as many gateways as "ingest.gateways" allows; others have to wait';
+    this.refuse('FLEETLOG_NAMES_LIMIT', message, { gateway });
     return false;
   }
 
@@ -196,8 +210,14 @@ export class Ingest implements Fleet, AsyncDisposable {
     for (const arrival of arrivals) if (arrival.type !== 'status') keys.add(arrival.key);
     const sets = await this.untilDone(() => this.cache.load(keys));
     if (!sets) return undefined;
-    const group = new CommitGroup(sets, this.limits.rangesPerStreamMax, clock.nowUs(), (gateway) =>
-      log.partitionOf(gateway),
+    const unknown = await this.untilDone(() => this.unknownStreams(arrivals, sets));
+    if (!unknown) return undefined;
+    const group = new CommitGroup(
+      sets,
+      this.limits.rangesPerStreamMax,
+      clock.nowUs(),
+      (gateway) => log.partitionOf(gateway),
+      (arrival) => this.isTooNew(arrival, unknown),
     );
     for (const arrival of arrivals) group.add(arrival);
     const { entries, notes } = group;
@@ -206,6 +226,43 @@ export class Ingest implements Fleet, AsyncDisposable {
     }
     this.cache.keep(sets);
     return group;
+  }
+
+  /** Keys of the streams that these arrivals would begin. */
+  private async unknownStreams(
+    arrivals: readonly Arrival[],
+    sets: ReadonlyMap<string, RangeSet>,
+  ): Promise<Set<string>> {
+    const { log } = this.options;
+    const asked = new Map<string, StreamIdentity>();
+    for (const arrival of arrivals) {
+      const stream = streamBegunBy(arrival);
+      if (!stream) continue;
+      const key = arrival.type === 'batch' ? arrival.key : heldKey(stream);
+      if (!sets.get(key)?.rangeCount) asked.set(key, stream);
+    }
+    const unknown = new Set<string>();
+    await Promise.all(
+      Array.from(asked, async ([key, stream]) => {
+        if (!(await log.note(key)) && !(await log.note(announcedKey(stream)))) unknown.add(key);
+      }),
+    );
+    return unknown;
+  }
+
+  /** `unknown`: without those that may begin, afterwards. */
+  private isTooNew(arrival: Arrival, unknown: Set<string>): boolean {
+    const stream = unknown.size > 0 ? streamBegunBy(arrival) : undefined;
+    if (!stream || !unknown.has(heldKey(stream))) return false;
+    if ((arrival.type === 'batch' && arrival.isImport) || this.newStreams.admits(stream.gateway)) {
+      unknown.delete(heldKey(stream));
+      return false;
+    }
+    const message =
+      'a gateway begins more streams in a day than "ingest.newStreams" allows; new ones wait in its buffer';
+    const { gateway, epoch, stream: name } = stream;
+    this.refuse('FLEETLOG_NAMES_LIMIT', message, { gateway, epoch, stream: name });
+    return true;
   }
 
   private async untilDone<T>(action: () => Promise<T>): Promise<T | undefined> {
@@ -238,3 +295,11 @@ export class Ingest implements Fleet, AsyncDisposable {
     counters.putOff += putOff;
   }
 }
+
+type StreamIdentity = Omit<BatchIdentity, 'sequence'>;
+
+/** The stream that an arrival would begin where nobody knows it yet. */
+const streamBegunBy = (arrival: Arrival): StreamIdentity | undefined => {
+  if (arrival.type === 'batch') return arrival.batch;
+  return arrival.type === 'status' ? arrival.begins : undefined;
+};

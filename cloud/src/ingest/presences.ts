@@ -1,3 +1,4 @@
+import { FleetlogError } from '@fleetlog/shared/errors';
 import { decodeStatus, encodeMessage, type GatewayStatus } from '@fleetlog/shared/topics';
 import type { Log, LogNote } from '../log/log.js';
 import type { GatewayPresence } from './fleet.js';
@@ -8,13 +9,25 @@ import { announcedNote } from './held.js';
  */
 const statusPrefix = 'status/';
 
+/** A gateway has fewer; each costs memory. */
+const streamsMax = 1024;
+
+/** What a status changes in the log. */
+interface StatusNote {
+  note: LogNote;
+  /** The stream that it announces, where the status before didn't. */
+  begins?: { gateway: string; epoch: string; stream: string };
+}
+
 /** What gateways say of themselves, and when they were last heard of. */
 export class Presences {
   private readonly byGateway = new Map<string, GatewayPresence>();
 
+  private constructor(private readonly gatewaysMax: number) {}
+
   /** Nobody counts as connected until heard of again. */
-  static async load(log: Log): Promise<Presences> {
-    const presences = new Presences();
+  static async load(log: Log, gatewaysMax: number): Promise<Presences> {
+    const presences = new Presences(gatewaysMax);
     for await (const { key, value } of log.notes(statusPrefix)) {
       const gateway = key.slice(statusPrefix.length);
       const lastSeenUs = Buffer.from(value).readDoubleLE(0);
@@ -22,6 +35,11 @@ export class Presences {
       presences.byGateway.set(gateway, { gateway, connected: false, lastSeenUs, status });
     }
     return presences;
+  }
+
+  /** False for a gateway that would be one too many. */
+  admits(gateway: string): boolean {
+    return this.byGateway.has(gateway) || this.byGateway.size < this.gatewaysMax;
   }
 
   /** A batch came. */
@@ -36,9 +54,16 @@ export class Presences {
    * its place, and what the old epoch announced and never delivered must still be known to be missing.
    * Errors: FLEETLOG_MESSAGE_MALFORMED.
    */
-  update(gateway: string, message: Uint8Array, nowUs: number): LogNote[] {
+  update(gateway: string, message: Uint8Array, nowUs: number): StatusNote[] {
     const said = decodeStatus(message);
+    if (Object.keys(said.streams).length > streamsMax) {
+      throw new FleetlogError(
+        'FLEETLOG_MESSAGE_MALFORMED',
+        `The status of the gateway "${gateway}" names more than ${streamsMax} streams.`,
+      );
+    }
     const presence = this.of(gateway);
+    const known = presence.status?.epoch === said.epoch ? presence.status.streams : {};
     const status = notBefore(said, presence.status);
     presence.connected = status.connected;
     presence.lastSeenUs = nowUs;
@@ -47,10 +72,12 @@ export class Presences {
     time.writeDoubleLE(nowUs);
     const { epoch } = status;
     return [
-      { key: `${statusPrefix}${gateway}`, value: Buffer.concat([time, encodeMessage(status)]) },
-      ...Object.entries(status.streams).map(([stream, { next }]) =>
-        announcedNote({ gateway, epoch, stream }, next),
-      ),
+      { note: { key: `${statusPrefix}${gateway}`, value: Buffer.concat([time, encodeMessage(status)]) } },
+      ...Object.entries(status.streams).map(([stream, { next }]) => {
+        const identity = { gateway, epoch, stream };
+        const note = announcedNote(identity, next);
+        return Object.hasOwn(known, stream) ? { note } : { note, begins: identity };
+      }),
     ];
   }
 
@@ -72,6 +99,7 @@ export class Presences {
 function notBefore(status: GatewayStatus, known: GatewayStatus | undefined): GatewayStatus {
   if (known?.epoch !== status.epoch) return status;
   const streams = { ...known.streams, ...status.streams };
+  if (Object.keys(streams).length > streamsMax) return status;
   for (const [stream, { first, next }] of Object.entries(known.streams)) {
     const told = streams[stream];
     streams[stream] = { ...told, first: Math.max(first, told.first), next: Math.max(next, told.next) };

@@ -4,9 +4,23 @@ import type { LogNote } from '../log/log.js';
 
 /** A message that waits for the next commit; `key` is its stream's. */
 export type Arrival =
-  | { type: 'batch'; key: string; batch: BatchHeader; bytes: Uint8Array }
+  | {
+      type: 'batch';
+      key: string;
+      batch: BatchHeader;
+      bytes: Uint8Array;
+      /** An operator's import: it may begin any number of streams. */
+      isImport: boolean;
+    }
   | { type: 'refused'; key: string; batch: BatchIdentity; error: FleetlogError }
-  | { type: 'status'; note: LogNote };
+  | {
+      type: 'status';
+      note: LogNote;
+      /** The stream that a gateway hasn't spoken of before, perhaps. */
+      begins?: StreamIdentity | undefined;
+    };
+
+type StreamIdentity = Omit<BatchIdentity, 'sequence'>;
 
 export interface QueueLimits {
   /** Messages and their bytes, waiting or being written, above which nothing more is read from gateways. */

@@ -16,6 +16,8 @@ export interface BufferOptions extends GroupCommitLimits {
   writeBufferBytes: number;
   /** Bytes that the process may write to disk in a day, kept by rarer commits; undefined: no limit. */
   writeBytesPerDay?: number | undefined;
+  /** The most that batches which the cloud refused may take, kept aside; 16 MiB where it isn't said. */
+  refusedBytes?: number;
   /** Limits of the space that it takes, and what each stream is worth; without it there are none. */
   space?: SpaceOptions | undefined;
   /** Called when the database takes no more writes: FLEETLOG_STORE_BROKEN. Only closing is left then. */

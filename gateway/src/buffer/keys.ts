@@ -22,6 +22,7 @@ export const keys = {
   allMeta: () => prefixRange(meta),
   gaps: (stream: string) => joinKey(gaps, textPart(stream)),
   batch: (stream: string, sequence: number) => joinKey(batch, textPart(stream), integerPart(sequence)),
-  allRefused: (stream: string) => prefixRange(joinKey(refused, textPart(stream))),
+  allRefused: () => prefixRange(refused),
+  streamOfRefused: (key: Uint8Array) => Buffer.from(key).toString('latin1', refused.length, key.length - 9),
   refused: (stream: string, sequence: number) => joinKey(refused, textPart(stream), integerPart(sequence)),
 };

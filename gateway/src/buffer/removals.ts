@@ -1,5 +1,4 @@
 import type { Logger } from '@fleetlog/shared/log';
-import type { OrderedStore } from '@fleetlog/shared/store';
 import type { Clock, RangeSet } from '@fleetlog/shared/util';
 import type { GivenUp } from './buffer.js';
 import { decodeEntry } from './entry.js';
@@ -7,6 +6,7 @@ import type { GapSpan } from './gap-spans.js';
 import type { GroupCommit } from './group-commit.js';
 import { lostSpan } from './integrity/lost-span.js';
 import { keys } from './keys.js';
+import type { RefusedShelf } from './refused-shelf.js';
 import type { StoredBatches } from './stored-batches.js';
 import type { StreamState, Totals } from './stream-state.js';
 import type { Rewrites } from './thinning/rewrites.js';
@@ -14,8 +14,9 @@ import { thinStored, thinStepBatches } from './thinning/thin-stored.js';
 
 export interface RemovalParts {
   states: ReadonlyMap<string, StreamState>;
-  store: OrderedStore;
   stored: StoredBatches;
+  /** Where refused batches are kept. */
+  shelf: RefusedShelf;
   /** What is thinned, until it is durable. */
   rewrites: Rewrites;
   commits: GroupCommit;
@@ -30,8 +31,8 @@ export interface RemovalParts {
 /** Batches tried at a time to find where a run of unreadable ones ends. */
 const unreadableStep = 64;
 const nothing: Totals = { bytes: 0, records: 0 };
-/** Refused batches of a stream that are kept aside; of more, the newest. All are counted. */
-export const refusedKeptMax = 256;
+/** Of a key, about. */
+const keyBytes = 32;
 
 /**
  * How batches leave the buffer: acknowledged, refused, given up, thinned. One after the other; each changes the state
@@ -56,14 +57,13 @@ export class Removals {
 
   /** As `GatewayBuffer` says it. */
   refuse(stream: string, sequence: number, reason: string): Promise<void> {
-    const { states, stored, commits, clock } = this.parts;
+    const { states, stored, shelf, commits, clock } = this.parts;
     return this.inTurn(async () => {
       const state = states.get(stream);
       if (!state || sequence >= state.durableNext || state.done.has(sequence)) return;
       const gap = state.gaps.at(sequence);
       const totals = gap ? nothing : await this.totals(state, sequence, sequence);
       const [value] = await stored.values(stream, [sequence]);
-      const tooMany = state.refused >= refusedKeptMax ? await this.oldestRefused(stream) : undefined;
       const aside = Buffer.from(
         JSON.stringify({
           reason,
@@ -71,12 +71,13 @@ export class Removals {
           batch: value && Buffer.from(decodeEntry(value).batch).toString('base64'),
         }),
       );
+      const keepAside = await shelf.add(stream, sequence, aside);
       // Both or neither: from here to the end nothing waits, so one commit takes all of it.
       state.refused++;
       if (gap) this.forgetGap(state, gap);
       else this.forget(state, sequence, sequence, totals);
-      commits.enqueue({ type: 'put', key: keys.refused(stream, sequence), value: aside }, aside.length);
-      if (tooMany) commits.enqueue({ type: 'delete', key: tooMany }, tooMany.length);
+      for (const operation of keepAside)
+        commits.enqueue(operation, operation.type === 'put' ? aside.length : keyBytes);
     });
   }
 
@@ -216,12 +217,6 @@ export class Removals {
     state.dirty = true;
     this.parts.commits.touch();
     this.parts.released();
-  }
-
-  private async oldestRefused(stream: string): Promise<Uint8Array | undefined> {
-    const options = { limit: 1, keysOnly: true };
-    for await (const { key } of this.parts.store.entries(keys.allRefused(stream), options)) return key;
-    return undefined;
   }
 
   /** Of the run of unreadable batches that begins at `first`; before `first` where it reads by now. */

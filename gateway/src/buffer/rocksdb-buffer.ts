@@ -13,6 +13,7 @@ import { isRescuedName, rescuedEpoch } from './integrity/rescued-names.js';
 import { streamMark, type MarkFile, type StreamMark } from './integrity/mark.js';
 import { rescue, type RescueReport } from './integrity/rescue.js';
 import { readLife } from './life.js';
+import { refusedBytesMax, RefusedShelf } from './refused-shelf.js';
 import { Removals } from './removals.js';
 import { SpaceKeeper, type SpaceState } from './space/keeper.js';
 import { spaceTargetOf } from './space/target-of.js';
@@ -100,8 +101,8 @@ class RocksDbBuffer implements GatewayBuffer {
     this.stamp = new BatchStamp(options.gateway, epoch, clock, options.clockFacts);
     this.removals = new Removals({
       states,
-      store,
       stored: this.stored,
+      shelf: new RefusedShelf(store, options.refusedBytes ?? refusedBytesMax),
       rewrites: this.rewrites,
       commits: this.commits,
       clock,

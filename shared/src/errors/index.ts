@@ -30,6 +30,7 @@ const table = {
   FLEETLOG_PORT_TAKEN: { class: 'resource', retryable: false },
   FLEETLOG_CONNECTIONS: { class: 'resource', retryable: true },
   FLEETLOG_PLATFORM: { class: 'resource', retryable: false },
+  FLEETLOG_NAMES_LIMIT: { class: 'resource', retryable: true },
   FLEETLOG_BUSY: { class: 'resource', retryable: true },
   FLEETLOG_STORE: { class: 'resource', retryable: true },
   FLEETLOG_STORE_BROKEN: { class: 'resource', retryable: false },
