@@ -172,6 +172,61 @@ describe('broker', () => {
     assert.deepEqual(client.published(topics.status('truck-17')), [Buffer.from(message)]);
   });
 
+  it('tells each connection of a gateway that asked for it what the log holds, by whatever pattern, and no other', async () => {
+    const ack = { epoch: status.epoch, streams: { can0: { held: [0, 7] } } };
+    const message = Buffer.from(encodeMessage(status));
+    await using publisher = await MqttSocket.open(port);
+    await publisher.login('truck-1');
+    publisher.publish(topics.status('truck-1'), message, { retain: true });
+    await until('the status came', () => sink.statuses.length === 1);
+    const patterns = ['ack', '#', '+', 'ack/#'].map((end) => topics.prefix('truck-1') + end);
+    const clients = await Promise.all(
+      [...patterns, undefined, topics.ack('truck-2')].map(() => MqttSocket.open(port)),
+    );
+    for (const [i, client] of clients.entries()) {
+      await client.login(i === 5 ? 'truck-2' : 'truck-1', { clientId: `c${i}` });
+      const pattern = patterns[i] ?? (i === 5 ? topics.ack('truck-2') : undefined);
+      if (pattern !== undefined) await client.subscribe(pattern);
+    }
+    broker.acknowledge('truck-1', ack);
+    broker.acknowledge('truck-2', { ...ack, streams: {} });
+    await until('the other gateway heard', () => clients[5].acks('truck-2').length === 1);
+    for (const client of clients.slice(0, 4)) {
+      await until('it heard', () => client.acks('truck-1').length === 1);
+      assert.deepEqual(client.acks('truck-1'), [ack]);
+    }
+    assert.deepEqual(clients[4].acks('truck-1'), [], 'it asked for nothing');
+    assert.deepEqual(clients[5].acks('truck-1'), []);
+    for (const i of [1, 2]) {
+      await until('what is retained comes', () => clients[i].published(topics.status('truck-1')).length > 0);
+      assert.deepEqual(clients[i].published(topics.status('truck-1')), [message], patterns[i]);
+    }
+    assert.deepEqual(clients[0].published(topics.status('truck-1')), []);
+
+    clients[1].send({ cmd: 'unsubscribe', messageId: 9, unsubscriptions: [patterns[1]] });
+    await clients[2][Symbol.asyncDispose]();
+    await clients[1].subscribe(topics.status('truck-1')); // its answer comes behind the other one
+    broker.acknowledge('truck-1', ack);
+    await until('the first heard again', () => clients[0].acks('truck-1').length === 2);
+    assert.equal(clients[1].acks('truck-1').length, 1);
+    for (const client of clients) await client[Symbol.asyncDispose]();
+  });
+
+  it('confirms a batch in one write with the acknowledgement, and also where none follows', async () => {
+    await using client = await MqttSocket.open(port);
+    await client.login('truck-17');
+    await client.subscribe(topics.ack('truck-17'));
+    const chunks: number[] = [];
+    client.socket.on('data', (chunk: Buffer) => chunks.push(chunk.length));
+    const first = client.publish(topics.up('truck-17', 'can0'), Buffer.from('batch'));
+    await until('it came', () => sink.batches.length === 1);
+    broker.acknowledge('truck-17', { epoch: status.epoch, streams: { can0: { held: [0, 0] } } });
+    await until('both came', () => client.isConfirmed(first) && client.acks('truck-17').length === 1);
+    assert.equal(chunks.length, 1);
+    const second = client.publish(topics.up('truck-17', 'can0'), Buffer.from('batch'));
+    await until('it is confirmed', () => client.isConfirmed(second));
+  });
+
   it('hands over the last will of a gateway that is cut off', async () => {
     await using client = await MqttSocket.open(port);
     const will = {

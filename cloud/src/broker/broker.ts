@@ -1,19 +1,16 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { TLSSocket, type Server as TlsServer } from 'node:tls';
-import {
-  Aedes,
-  type AedesPublishPacket,
-  type AuthenticateError,
-  type Client,
-  type PublishPacket,
-} from 'aedes';
+import type { AedesPublishPacket, AuthenticateError, Client, PublishPacket } from 'aedes';
 import type { ErrorCode } from '@fleetlog/shared/errors';
 import { fillLengthCache } from '@fleetlog/shared/mqtt';
 import type { Logger } from '@fleetlog/shared/log';
 import { encodeMessage, parseTopic, topics, type Ack } from '@fleetlog/shared/topics';
 import type { Signal } from '@fleetlog/shared/util';
 import { formatAddress, listen, type ListenAddress } from '../listen.js';
+import { AckListeners } from './ack-listeners.js';
+import { HeldReplies } from './held-replies.js';
 import { PacketGate } from './packet-gate.js';
+import { QuietAedes } from './quiet-aedes.js';
 import { createTlsListener, gatewayOfCertificate, type TlsListener } from './tls-listener.js';
 import { authenticate, type Users } from './users.js';
 
@@ -62,6 +59,8 @@ const takenTopic = '$fleetlog/taken';
 export class Broker implements AsyncDisposable {
   private readonly gates = new WeakMap<object, PacketGate>();
   private readonly gateways = new WeakMap<object, string>();
+  private readonly listeners: AckListeners;
+  private readonly replies = new HeldReplies();
   /** Connections that wait for room. */
   private readonly waiting = new Set<PacketGate>();
   private readonly sockets = new Set<Socket>();
@@ -71,13 +70,15 @@ export class Broker implements AsyncDisposable {
   private unsent = 0;
 
   private constructor(
-    private readonly aedes: Aedes,
+    private readonly aedes: QuietAedes,
     private readonly server: Server,
     private readonly tlsServer: TlsServer | undefined,
     private readonly options: BrokerOptions,
     private readonly sink: MessageSink,
     private readonly logger: Logger,
-  ) {}
+  ) {
+    this.listeners = new AckListeners(aedes, (client) => this.gateways.get(client));
+  }
 
   /** Listens and serves. Errors: FLEETLOG_PORT_TAKEN, FLEETLOG_CONFIG for an address that isn't ours. */
   static async start(options: BrokerOptions, sink: MessageSink, logger: Logger): Promise<Broker> {
@@ -86,7 +87,7 @@ export class Broker implements AsyncDisposable {
     const tlsServer = options.tls && createTlsListener(options.tls, options.connectTimeoutMs, sink);
     // Behind what may fail: its timers keep a process from ending.
     fillLengthCache();
-    const aedes = await Aedes.createBroker({
+    const aedes = await QuietAedes.start({
       connectTimeout: options.connectTimeoutMs,
       maxClientsIdLength: 2 * clientIdCharsMax,
       // Unlimited: with a limit, a few clients that read nothing would hold up what is for all others.
@@ -121,12 +122,15 @@ export class Broker implements AsyncDisposable {
 
   /** Tells a gateway what the log holds, if it is connected and reads. */
   acknowledge(gateway: string, ack: Ack): void {
-    this.unsent++;
     const payload = encodeMessage(ack) as Buffer;
-    this.aedes.publish(
-      { cmd: 'publish', topic: topics.ack(gateway), payload, qos: 0, retain: false, dup: false },
-      () => void this.unsent--,
-    );
+    const topic = topics.ack(gateway);
+    for (const client of this.listeners.of(gateway)) {
+      this.unsent++;
+      client.publish({ cmd: 'publish', topic, payload, qos: 0, retain: false, dup: false }, () => {
+        this.unsent--;
+        this.replies.release(client.conn as Socket);
+      });
+    }
   }
 
   /** Accepts no connections and reads from none any more; what is to be sent still goes out. */
@@ -138,6 +142,7 @@ export class Broker implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.stopReading();
+    this.replies.releaseAll();
     for (let turns = 0; this.unsent > 0 && turns < 1000; turns++) await new Promise(setImmediate);
     await new Promise<void>((resolve) => this.aedes.close(resolve));
     for (const socket of this.sockets) socket.destroySoon();
@@ -186,7 +191,7 @@ export class Broker implements AsyncDisposable {
     };
     aedes.authorizePublish = (client, packet, done) => {
       const gateway = client && this.gateways.get(client);
-      if (gateway) this.take(gateway, packet);
+      if (gateway) this.take(gateway, packet, client.conn as Socket);
       done(null);
     };
     aedes.authorizeSubscribe = (client, subscription, done) => {
@@ -258,12 +263,13 @@ export class Broker implements AsyncDisposable {
   }
 
   /** Hands a message over, and leaves an empty one for the broker to confirm and forget. */
-  private take(gateway: string, packet: PublishPacket): void {
+  private take(gateway: string, packet: PublishPacket, socket: Socket): void {
     const topic = parseTopic(packet.topic);
     const payload = packet.payload as Buffer;
     if (topic?.gateway !== gateway || topic.type === 'ack') {
       this.refuseTopic(gateway, packet.topic, topic?.gateway);
     } else if (topic.type === 'up') {
+      this.replies.hold(socket);
       this.sink.batch(gateway, topic.stream, payload);
     } else if (this.sink.status(gateway, payload)) {
       return; // the broker keeps it where it is to be retained

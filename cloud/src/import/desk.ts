@@ -40,6 +40,7 @@ export class ImportDesk implements AckSink {
   ) {}
 
   acknowledge(gateway: string, ack: Ack): void {
+    if (this.waiting.size === 0) return this.gateways.acknowledge(gateway, ack);
     let isOurs = false;
     for (const [stream, { held, refused = [] }] of Object.entries(ack.streams)) {
       for (const one of this.waiting.get(keyOf({ gateway, epoch: ack.epoch, stream })) ?? []) {

@@ -42,12 +42,26 @@ export class IndexGroup {
   private readonly streams = new Map<string, StreamState>();
   private readonly segments = new Map<Segment, Uint8Array>();
   private readonly boots = new Map<string, TouchedBoot>();
+  /** As they were before this group; undefined for those that the store doesn't have. */
+  private readonly storedBoots = new Map<string, BootRecord | undefined>();
   private readonly changes = new Map<Uint8Array, MinuteChanges>();
 
   constructor(
     private readonly cache: StreamCache,
     private readonly bootCache: BootCache,
   ) {}
+
+  /** Reads at once what batches with these headers will ask for one by one. Errors: those of the store. */
+  async prepare(headers: readonly BatchHeader[]): Promise<void> {
+    const streams = new Map(headers.map((header) => [`${header.gateway}/${header.stream}`, header]));
+    const boots = new Map(headers.map((header) => [`${header.gateway}/${header.boot}`, header]));
+    await Promise.all([
+      ...Array.from(streams.values(), ({ gateway, stream }) => this.stateOf(gateway, stream)),
+      ...Array.from(boots, async ([name, { gateway, boot }]) =>
+        this.storedBoots.set(name, await this.bootCache.record(gateway, boot)),
+      ),
+    ]);
+  }
 
   /** Errors: those of the store. */
   async add(entry: LogEntry, { header, gap, points, ids }: ReadEntry): Promise<void> {
@@ -89,7 +103,9 @@ export class IndexGroup {
     for (const { key, record } of this.boots.values()) this.operations.push(put(key, encodeJson(record)));
     await store.write([...this.operations, more]);
     for (const state of this.streams.values()) this.cache.keep(state);
-    for (const { gateway, changed } of this.boots.values()) this.bootCache.touched(gateway, changed);
+    for (const { gateway, changed, record } of this.boots.values()) {
+      this.bootCache.touched(gateway, changed, record);
+    }
   }
 
   private async stateOf(gateway: string, stream: string): Promise<StreamState> {
@@ -123,11 +139,10 @@ export class IndexGroup {
     state: StreamState,
     place: Pick<Segment, 'boot' | 'wallOffsetUs'>,
   ): Promise<Segment | undefined> {
-    const { gateway, stream } = state.summary;
-    return (
-      state.segments.get(`${place.boot}/${place.wallOffsetUs}`) ??
-      (await this.cache.storedSegment(gateway, stream, place))
-    );
+    const { gateway, stream, segments } = state.summary;
+    const known = state.segments.get(`${place.boot}/${place.wallOffsetUs}`);
+    if (known || state.segments.size >= segments) return known;
+    return this.cache.storedSegment(gateway, stream, place);
   }
 
   private async addToBoot(
@@ -140,7 +155,10 @@ export class IndexGroup {
     const key = bootKey(gateway, boot);
     let touched = this.boots.get(`${gateway}/${boot}`);
     if (!touched) {
-      const stored = await this.bootCache.record(gateway, boot);
+      const name = `${gateway}/${boot}`;
+      const stored = this.storedBoots.has(name)
+        ? this.storedBoots.get(name)
+        : await this.bootCache.record(gateway, boot);
       const record = stored ?? newBootRecord(header, entry.receiveTimeUs);
       touched = { gateway, key, record, changed: !stored };
       this.boots.set(`${gateway}/${boot}`, touched);
@@ -162,7 +180,8 @@ export class IndexGroup {
 
   private async rankEpoch(state: StreamState, epoch: string): Promise<number> {
     const { gateway, stream } = state.summary;
-    let order = await this.cache.storedOrder(gateway, stream, epoch);
+    const hasOthers = state.epochOrders.size < state.summary.epochs;
+    let order = hasOthers ? await this.cache.storedOrder(gateway, stream, epoch) : undefined;
     if (order === undefined) {
       order = state.summary.epochs++;
       this.operations.push(put(epochKey(gateway, stream, epoch), encodeJson({ order })));

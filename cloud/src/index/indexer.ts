@@ -11,9 +11,12 @@ import type { StreamCache } from './stream-cache.js';
 import { TrimGroup } from './trim-group.js';
 import type { IndexTrim } from './types.js';
 
-const groupEntriesMaxDefault = 512;
+const groupEntriesMaxDefault = 2048;
 const groupBytesMax = 8 * 1024 * 1024;
 const retryMs = 1000;
+/** Reading on for so long means that much comes in, or that the machine has much else to do. */
+const busyUs = 20_000;
+const pauseMsMax = 1000;
 
 /** Follows one partition of the log from its checkpoint, and writes entries and checkpoint together. */
 export class PartitionIndexer {
@@ -44,7 +47,7 @@ export class PartitionIndexer {
     const { log, logger, clock } = this.parts;
     while (!signal.aborted) {
       try {
-        if (this.at.next < this.logEnd()) await this.readOn(signal);
+        if (this.at.next < this.logEnd()) await this.readOnAndPause(signal);
         else await log.grew.wait(signal);
       } catch (error) {
         if (signal.aborted) return;
@@ -52,6 +55,19 @@ export class PartitionIndexer {
         await clock.sleep(retryMs, signal).catch(() => {}); // the loop looks at the signal
       }
     }
+  }
+
+  /**
+   * A pause as long as the work gives a busy machine to those who write the log, and lets more come together: batches
+   * of one stream that are indexed together cost about as much as one.
+   */
+  private async readOnAndPause(signal: AbortSignal): Promise<void> {
+    const { clock } = this.parts;
+    const beganUs = clock.monotonicUs();
+    await this.readOn(signal);
+    const tookUs = clock.monotonicUs() - beganUs;
+    if (tookUs < busyUs) return;
+    await clock.sleep(Math.min(pauseMsMax, tookUs / 1000), signal).catch(() => undefined); // the loop looks at the signal
   }
 
   /** What the log has beyond the checkpoint. Its last offsets may be gone (trimmed, damaged): nothing comes of them. */
@@ -89,9 +105,10 @@ export class PartitionIndexer {
     const { store, cache, boots, progress } = this.parts;
     const group = new IndexGroup(cache, boots);
     let { skipped } = this.at;
-    for (const entry of entries) {
-      const read = this.read(entry);
-      if (read) await group.add(entry, read);
+    const reads = entries.map((entry) => this.read(entry));
+    await group.prepare(reads.flatMap((read) => read?.header ?? []));
+    for (const [i, read] of reads.entries()) {
+      if (read) await group.add(entries[i], read);
       else skipped++;
     }
     const last = entries[entries.length - 1];

@@ -23,6 +23,8 @@ export interface StreamState {
   idSets: Map<string, number>;
   /** By segment and minute. */
   changes: Map<string, KeyedChanges>;
+  /** Whether the store has no others than these: then none needs to be looked for. */
+  hasAllChanges: boolean;
 }
 
 /** What happened to a minute, with its key. */
@@ -42,20 +44,16 @@ export class StreamCache {
 
   constructor(private readonly store: OrderedStore) {}
 
-  /** A state of its own that the caller may change; `keep` makes it what the next caller gets. */
+  /**
+   * A state that is the caller's alone and may be changed. `keep` gives it back; one that isn't given back, since its
+   * write failed, is read again from the store.
+   */
   async load(gateway: string, stream: string): Promise<StreamState> {
-    const known = this.streams.get(`${gateway}/${stream}`);
+    const name = `${gateway}/${stream}`;
+    const known = this.streams.get(name);
     if (known) {
-      const segments = [...known.segments].map(([key, segment]): [string, Segment] => [key, { ...segment }]);
-      return {
-        ...known,
-        summary: { ...known.summary },
-        epochOrders: new Map(known.epochOrders),
-        segments: new Map(segments),
-        contexts: new Map(known.contexts),
-        idSets: new Map(known.idSets),
-        changes: new Map(known.changes),
-      };
+      this.streams.delete(name);
+      return known;
     }
     const summaryKey = streamPrefix('s', gateway, stream);
     const stored = await this.store.get(summaryKey);
@@ -68,6 +66,7 @@ export class StreamCache {
       contexts: new Map(),
       idSets: new Map(),
       changes: new Map(),
+      hasAllChanges: stored === undefined,
     };
   }
 
@@ -83,6 +82,7 @@ export class StreamCache {
     dropOldest(state.segments, segmentsKept);
     dropOldest(state.contexts, contextsKept);
     dropOldest(state.idSets, idSetsMax);
+    state.hasAllChanges &&= state.changes.size <= changesKept;
     dropOldest(state.changes, changesKept);
     this.streams.set(name, state);
   }

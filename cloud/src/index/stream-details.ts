@@ -29,7 +29,10 @@ export class StreamDetails {
     const { gateway, stream, state } = this;
     const own = contextOf(header, partition);
     const name = contextName(own);
-    let context = state.contexts.get(name) ?? (await this.cache.storedContext(gateway, stream, name));
+    let context = state.contexts.get(name);
+    if (!context && state.contexts.size < state.summary.contexts) {
+      context = await this.cache.storedContext(gateway, stream, name);
+    }
     if (!context && state.summary.contexts >= contextsMax) return { number: 0, ...own };
     if (!context) {
       context = { number: ++state.summary.contexts, ...own };
@@ -46,7 +49,10 @@ export class StreamDetails {
     const { gateway, stream, state } = this;
     const name = idSetName(ids);
     if (name === undefined) return 0;
-    let number = state.idSets.get(name) ?? (await this.cache.storedIdSet(gateway, stream, name));
+    let number = state.idSets.get(name);
+    if (number === undefined && state.idSets.size < state.summary.idSets) {
+      number = await this.cache.storedIdSet(gateway, stream, name);
+    }
     if (number === undefined && state.summary.idSets >= idSetsMax) return 0;
     if (number === undefined) {
       number = ++state.summary.idSets;
@@ -66,7 +72,8 @@ export class StreamDetails {
       let known = state.changes.get(name);
       if (!known) {
         const key = changesKey(gateway, stream, segment, minute * minuteUs);
-        known = { key, ...((await this.cache.storedChanges(key)) ?? newMinute(state.summary.trimmed)) };
+        const stored = state.hasAllChanges ? undefined : await this.cache.storedChanges(key);
+        known = { key, ...(stored ?? newMinute(state.summary.trimmed)) };
       }
       const next = { ...known, changes: known.changes + 1, batches: known.batches + 1 };
       state.changes.delete(name); // the latest stand last

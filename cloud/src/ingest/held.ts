@@ -26,12 +26,15 @@ export interface HeldLimits {
   rangesMax: number;
 }
 
-export const heldLimits: HeldLimits = { rangesPerStreamMax: 4096, streamsMax: 8192, rangesMax: 1 << 18 };
+export const heldLimits: HeldLimits = { rangesPerStreamMax: 4096, streamsMax: 65_536, rangesMax: 1 << 18 };
 
 /** Which sequences the log holds, for the streams that are in use; the notes of the log are the whole. */
 export class HeldCache {
   /** In the order of their last use. */
   private readonly sets = new Map<string, RangeSet>();
+  /** Of each set that is kept, as it was counted; sets change while they are kept. */
+  private readonly counted = new Map<string, number>();
+  private ranges = 0;
 
   constructor(
     private readonly log: Log,
@@ -53,16 +56,21 @@ export class HeldCache {
   /** Keeps sets that are durable now, and lets those go that weren't used for longest. */
   keep(sets: ReadonlyMap<string, RangeSet>): void {
     for (const [key, set] of sets) {
-      this.sets.delete(key);
+      this.forget(key);
       this.sets.set(key, set);
+      this.counted.set(key, set.rangeCount);
+      this.ranges += set.rangeCount;
     }
-    let ranges = 0;
-    for (const set of this.sets.values()) ranges += set.rangeCount;
-    for (const [key, set] of this.sets) {
-      if (this.sets.size <= this.limits.streamsMax && ranges <= this.limits.rangesMax) break;
-      this.sets.delete(key);
-      ranges -= set.rangeCount;
+    for (const key of this.sets.keys()) {
+      if (this.sets.size <= this.limits.streamsMax && this.ranges <= this.limits.rangesMax) break;
+      this.forget(key);
     }
+  }
+
+  private forget(key: string): void {
+    this.sets.delete(key);
+    this.ranges -= this.counted.get(key) ?? 0;
+    this.counted.delete(key);
   }
 }
 
