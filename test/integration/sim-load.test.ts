@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { bins, run } from '../support/chaos/process.js';
 import { CloudProcess } from '../support/cloud-process.js';
 import { tempFolder } from '../support/temp-folder.js';
@@ -9,6 +11,7 @@ interface Report {
   connectedMost: number;
   counters: { due: number; acknowledged: number; refused: number; storms: number; resent: number };
   latencyMs: { p50: number; max: number };
+  timeline: object[];
 }
 
 describe('fleetlog-sim load', function () {
@@ -23,18 +26,23 @@ describe('fleetlog-sim load', function () {
       'load',
       ...args,
       ...'--frames-per-second 200 --interval 200ms --duration 3s --ramp-up 500ms'.split(' '),
-      ...'--storm 1s --storm-share 0.5 --processes 2 --json'.split(' '),
+      ...'--storm 1s --storm-share 0.5 --processes 2 --think 20ms --json'.split(' '),
+      ...['--html', join(folder.path, 'load.html')],
     ]);
     assert.equal(done.status, 0, done.stderr);
     assert.match(done.stderr, /connected .* batches\/s/);
-    const { counters, unacknowledged, latencyMs, connectedMost } = JSON.parse(
+    const { counters, unacknowledged, latencyMs, connectedMost, timeline } = JSON.parse(
       done.stdout.toString(),
     ) as Report;
-    assert.ok(counters.due >= gateways * 15, `${counters.due} batches`);
+    assert.ok(counters.due >= gateways * 10, `${counters.due} batches`);
     assert.equal(unacknowledged, 0);
     assert.equal(counters.refused, 0);
     assert.ok(counters.storms >= 2);
     assert.ok(connectedMost <= gateways);
+    assert.ok(timeline.length >= 2);
+    const html = await readFile(join(folder.path, 'load.html'), 'utf8');
+    assert.match(html, /<h1>Load: 12 gateways<\/h1>/);
+    assert.equal(html.match(/<svg /g)?.length, 5);
     assert.ok(latencyMs.p50 > 0 && latencyMs.max >= latencyMs.p50);
 
     const gaps = await run(bins.fleetlog, ['gaps', '--url', cloud.httpUrl, '--json']);

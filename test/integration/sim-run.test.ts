@@ -36,10 +36,12 @@ describe('fleetlog-sim run and verify', function () {
 
     await using cloud = await CloudProcess.serve(join(data, 'cloud'));
     const ledger = join(data, 'ledger.json');
-    const verified = await run(bins.sim, ['verify', ledger, '--url', cloud.httpUrl]);
+    const html = join(folder.path, 'verdict.html');
+    const verified = await run(bins.sim, ['verify', ledger, '--url', cloud.httpUrl, '--html', html]);
     assert.equal(verified.status, 0, verified.stderr);
     assert.match(verified.stdout.toString(), /Nothing was lost, duplicated, altered or reordered/);
     assert.match(verified.stdout.toString(), new RegExp(verdict.ledgerHash));
+    assert.match(await readFile(html, 'utf8'), /<h1>Scenario test: nothing is missing<\/h1>/);
     const streams = await run(bins.fleetlog, ['streams', '--url', cloud.httpUrl]);
     assert.equal(
       streams.stdout.toString().match(/ simulated /g)?.length,

@@ -4,7 +4,10 @@ import { AnswerIsNo, describeCommand, stopSignal } from '@fleetlog/shared/cli';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { systemClock } from '@fleetlog/shared/util';
 import { LEDGER_FILE, runScenario } from '../fleet/run.js';
+import { happeningText, timelineOf } from '../fleet/timeline.js';
 import { readLedger } from '../ledger/ledger.js';
+import { writePage } from '../report/page.js';
+import { verdictHtml } from '../report/verdict-html.js';
 import { loadScenario } from '../scenario/load.js';
 import { CloudLog } from '../verdict/cloud-log.js';
 import { verdictText } from '../verdict/report.js';
@@ -16,6 +19,7 @@ interface RunFlags {
   mqtt?: string;
   speed?: number;
   parallel: number;
+  html?: string;
   json: boolean;
 }
 
@@ -35,6 +39,7 @@ export function addFleetCommands(sim: Command): void {
     .option('--mqtt <url>', 'the broker of that cloud')
     .option('--speed <factor>', 'wins over the scenario: 1, a factor, or max (virtual time)', parseSpeed)
     .option('--parallel <n>', 'gateways at one time in virtual time', parseParallel, 4)
+    .option('--html <file>', 'write the verdict as a page with plots, in one file')
     .option('--json', 'print the verdict as JSON', false)
     .action(async (path: string, flags: RunFlags) => {
       const plan = loadScenario(path);
@@ -46,6 +51,10 @@ export function addFleetCommands(sim: Command): void {
       const parts = { clock: systemClock, signal: stopSignal(), say };
       const verdict = await runScenario({ plan, folder, cloud, parallel: flags.parallel }, parts);
       print(verdict, flags.json);
+      if (flags.html !== undefined) {
+        const happened = plan.speed === Infinity ? [] : timelineOf(plan).map(happeningText);
+        await writePage(flags.html, verdictHtml(verdict, readLedger(join(folder, LEDGER_FILE)), happened));
+      }
       if (cloud)
         say(`\`fleetlog-sim verify ${join(folder, LEDGER_FILE)} --url ${cloud.httpUrl}\` repeats it.`);
       else say(`Data in ${folder}; \`fleetlog-cloud --data ${join(folder, 'cloud')}\` serves them.`);
@@ -57,10 +66,13 @@ export function addFleetCommands(sim: Command): void {
     ['fleetlog-sim verify .fleetlog-sim/three-cars-20261123080000/ledger.json --url http://127.0.0.1:8080'],
   )
     .option('--url <url>', 'the API of the cloud', process.env['FLEETLOG_URL'] ?? 'http://127.0.0.1:8080')
+    .option('--html <file>', 'write the verdict as a page with plots, in one file')
     .option('--json', 'print the verdict as JSON', false)
-    .action(async (path: string, { url, json }: { url: string; json: boolean }) => {
-      const verdict = await judge(readLedger(path), new CloudLog(url, stopSignal()));
+    .action(async (path: string, { url, html, json }: { url: string; html?: string; json: boolean }) => {
+      const ledger = readLedger(path);
+      const verdict = await judge(ledger, new CloudLog(url, stopSignal()));
       print(verdict, json);
+      if (html !== undefined) await writePage(html, verdictHtml(verdict, ledger));
       if (!verdict.isFlawless) throw new AnswerIsNo();
     });
 }

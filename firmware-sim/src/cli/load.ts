@@ -3,6 +3,8 @@ import { AnswerIsNo, describeCommand, stopSignal } from '@fleetlog/shared/cli';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { runLoad } from '../load/load.js';
 import { loadJson, loadText, progressLine } from '../load/report.js';
+import { loadHtml } from '../report/load-html.js';
+import { writePage } from '../report/page.js';
 import { parseDuration } from './values.js';
 
 interface LoadFlags {
@@ -12,10 +14,12 @@ interface LoadFlags {
   /** µs, as all times here. */
   duration: number;
   interval: number;
+  think?: number;
   rampUp: number;
   storm?: number;
   stormShare: number;
   processes: number;
+  html?: string;
   json: boolean;
 }
 
@@ -29,7 +33,7 @@ export function addLoadCommand(sim: Command): void {
     [
       'fleetlog-sim load --gateways 100 --frames-per-second 2000 --duration 60s',
       'fleetlog-sim load --gateways 10000 --frames-per-second 200 --duration 5min --ramp-up 60s --processes 2',
-      'fleetlog-sim load --gateways 1000 --frames-per-second 500 --duration 2min --storm 30s --storm-share 0.5',
+      'fleetlog-sim load --gateways 1000 --frames-per-second 500 --duration 2min --storm 30s --storm-share 0.5 --html load.html',
     ],
   )
     .option('--mqtt <url>', 'the broker', 'mqtt://127.0.0.1:1883')
@@ -37,10 +41,16 @@ export function addLoadCommand(sim: Command): void {
     .requiredOption('--frames-per-second <n>', 'CAN frames of each gateway', counter(1_000_000))
     .requiredOption('--duration <time>', 'how long, after the ramp-up', parseDuration)
     .option('--interval <time>', 'time between two batches of a gateway', parseDuration, 1e6)
+    .option(
+      '--think <time>',
+      'longer pauses between batches, at random: so long in addition, on the mean',
+      parseDuration,
+    )
     .option('--ramp-up <time>', 'until all are connected', parseDuration, 1e6)
     .option('--storm <time>', 'every so often many lose their connection in one moment', parseDuration)
     .option('--storm-share <part>', 'how many of them, 0 to 1', parseShare, 1)
     .option('--processes <n>', 'that do the work', counter(64), 1)
+    .option('--html <file>', 'write the report as a page with plots, in one file')
     .option('--json', 'print the report as JSON', false)
     .action(async (flags: LoadFlags) => {
       const { hostname, port, protocol } = brokerOf(flags.mqtt);
@@ -59,6 +69,7 @@ export function addLoadCommand(sim: Command): void {
         gateways: flags.gateways,
         framesPerBatch,
         intervalMs: flags.interval / 1000,
+        thinkMs: (flags.think ?? 0) / 1000,
         durationMs: flags.duration / 1000,
         rampUpMs: flags.rampUp / 1000,
         stormEveryMs: (flags.storm ?? 0) / 1000,
@@ -70,6 +81,7 @@ export function addLoadCommand(sim: Command): void {
         onProgress: (elapsedMs, now, before) =>
           void process.stderr.write(`${progressLine(elapsedMs, now, before, framesPerBatch)}\n`),
       });
+      if (flags.html !== undefined) await writePage(flags.html, loadHtml(report));
       process.stdout.write(flags.json ? `${JSON.stringify(loadJson(report))}\n` : loadText(report));
       if (report.unacknowledged + report.counters.refused > 0) throw new AnswerIsNo();
     });

@@ -50,6 +50,12 @@ export class Histogram {
     return { max: this.max, bins };
   }
 
+  clear(): void {
+    this.bins.fill(0);
+    this.count = 0;
+    this.max = 0;
+  }
+
   merge({ max, bins }: HistogramExport): void {
     for (const [bin, count] of bins) {
       this.bins[bin] += count;

@@ -38,11 +38,13 @@ export class LoadGateway {
   private attempt = 0;
   private retry: NodeJS.Timeout | undefined;
   private readonly topic: string;
+  /** When the batches that aren't acknowledged were due, the oldest first. */
+  private readonly dueMs: number[] = [];
 
   constructor(
     private readonly id: string,
-    /** Time of its first batch, ms of `performance.now()`. */
-    readonly firstMs: number,
+    /** Time of its next batch, ms of `performance.now()`. */
+    private nextMs: number,
     private readonly parts: LoadParts,
   ) {
     this.topic = topics.up(id, STREAM);
@@ -73,10 +75,15 @@ export class LoadGateway {
     );
   }
 
-  /** One more batch is due. */
-  tick(): void {
-    this.due++;
-    this.parts.counters.due++;
+  /** Sends what is due until then. */
+  tick(untilMs: number): void {
+    if (this.nextMs > untilMs) return;
+    const { options, counters, random } = this.parts;
+    for (; this.nextMs <= untilMs; this.nextMs += options.intervalMs + 2 * options.thinkMs * random()) {
+      this.dueMs.push(this.nextMs);
+      this.due++;
+      counters.due++;
+    }
     this.fill();
   }
 
@@ -124,16 +131,12 @@ export class LoadGateway {
     // Batches go up in order on one connection: what is held is one range from 0, or will be.
     const last = stream.held[0] === 0 ? stream.held[1] : -1;
     const nowMs = performance.now();
-    for (; this.acknowledged <= last; this.acknowledged++) {
-      latency.add((nowMs - this.dueMs(this.acknowledged)) * 1000);
-      counters.acknowledged++;
-    }
+    const taken = Math.max(0, last + 1 - this.acknowledged);
+    for (const dueMs of this.dueMs.splice(0, taken)) latency.add((nowMs - dueMs) * 1000);
+    counters.acknowledged += taken;
+    this.acknowledged += taken;
     if (this.acknowledged > this.next) this.next = this.acknowledged;
     this.fill();
-  }
-
-  private dueMs(sequence: number): number {
-    return this.firstMs + sequence * this.parts.options.intervalMs;
   }
 
   private fill(): void {
@@ -151,7 +154,7 @@ export class LoadGateway {
       else this.sentMost = this.next;
       const template = templates[sequence % templates.length];
       const header = headerOf(this.id, options.epoch, template);
-      const dueUs = Math.round((performance.timeOrigin + this.dueMs(sequence)) * 1000);
+      const dueUs = Math.round((performance.timeOrigin + this.dueMs[sequence - this.acknowledged]) * 1000);
       header.sequence = header.lastSequence = sequence;
       header.firstTimeUs = dueUs - options.intervalMs * 1000;
       header.lastTimeUs = header.firstTimeUs + (template.lastTimeUs - template.firstTimeUs);

@@ -24,6 +24,21 @@ export interface LoadReport {
   latency: Histogram;
   /** Most connections at one time. */
   connectedMost: number;
+  /** About a second each. */
+  timeline: LoadSample[];
+}
+
+/** What a load did in one second. */
+interface LoadSample {
+  /** Its end, since the start. */
+  atMs: number;
+  connected: number;
+  /** Batches that were due and not acknowledged at the end. */
+  waiting: number;
+  /** Batches a second. */
+  rates: { due: number; acknowledged: number };
+  /** Of what was acknowledged in it. */
+  latencyMs: { p50: number; p99: number; max: number };
 }
 
 export interface LoadParts {
@@ -56,19 +71,27 @@ export async function runLoad(
   const stop = (): void => children.forEach((child) => child.kill('SIGTERM'));
   signal.addEventListener('abort', stop, { once: true });
   let before = noCounters();
+  let beforeMs = startMs;
   let connectedMost = 0;
+  let recent = new Histogram();
+  const timeline: LoadSample[] = [];
   const timer = setInterval(() => {
     const now = sum(counts);
+    const nowMs = Date.now();
     connectedMost = Math.max(connectedMost, now.connected);
-    onProgress(Math.max(0, Date.now() - startMs), now, before);
+    onProgress(Math.max(0, nowMs - startMs), now, before);
+    if (nowMs > beforeMs) timeline.push(sampleOf(nowMs - startMs, nowMs - beforeMs, now, before, recent));
+    recent = new Histogram();
     before = now;
+    beforeMs = Math.max(startMs, nowMs);
   }, 1000);
   try {
     await Promise.all(
       children.map((child, n) =>
         follow(child, (message) => {
           counts[n] = message.counters;
-          if (message.latency) latency.merge(message.latency);
+          latency.merge(message.latency);
+          recent.merge(message.latency);
         }),
       ),
     );
@@ -85,6 +108,25 @@ export async function runLoad(
     unacknowledged: counters.due - counters.acknowledged,
     latency,
     connectedMost: Math.max(connectedMost, counters.connected),
+    timeline,
+  };
+}
+
+function sampleOf(
+  atMs: number,
+  tookMs: number,
+  now: LoadCounters,
+  before: LoadCounters,
+  latency: Histogram,
+): LoadSample {
+  const perSecond = (key: 'due' | 'acknowledged'): number => ((now[key] - before[key]) * 1000) / tookMs;
+  const ms = (share: number): number => latency.percentile(share) / 1000;
+  return {
+    atMs,
+    connected: now.connected,
+    waiting: now.due - now.acknowledged,
+    rates: { due: perSecond('due'), acknowledged: perSecond('acknowledged') },
+    latencyMs: { p50: ms(0.5), p99: ms(0.99), max: latency.max / 1000 },
   };
 }
 
@@ -112,7 +154,7 @@ async function follow(child: ChildProcess, take: (message: WorkerMessage) => voi
   let isComplete = false;
   child.on('message', (message) => {
     take(message as WorkerMessage);
-    isComplete ||= (message as WorkerMessage).latency !== undefined;
+    isComplete ||= (message as WorkerMessage).isLast;
   });
   await once(child, 'close');
   if (!isComplete)

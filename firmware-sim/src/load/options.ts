@@ -6,6 +6,8 @@ export interface LoadOptions {
   /** Of each gateway. */
   framesPerBatch: number;
   intervalMs: number;
+  /** On the mean, between two batches of a gateway, in addition; evenly spread from 0 to twice that. */
+  thinkMs: number;
   durationMs: number;
   /** The first gateway connects at the start, the last one after this. */
   rampUpMs: number;

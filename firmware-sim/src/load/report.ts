@@ -2,7 +2,7 @@ import type { LoadReport } from './load.js';
 import type { LoadCounters } from './options.js';
 
 const number = (value: number): string => Math.round(value).toLocaleString('en-US');
-const shares = [0.5, 0.9, 0.99, 0.999] as const;
+export const latencyShares = [0.5, 0.9, 0.99, 0.999] as const;
 
 /** A second of a load in one line. */
 export function progressLine(
@@ -20,19 +20,19 @@ export function progressLine(
   );
 }
 
-/** A load for people: what was asked, what came of it, and how latencies are spread. */
-export function loadText({
+/** A load in words: what was asked, what came of it. */
+export function loadRows({
   options,
   seconds,
   counters,
   unacknowledged,
   latency,
   connectedMost,
-}: LoadReport): string {
+}: LoadReport): [name: string, text: string][] {
   const { framesPerBatch } = options;
   const { due, acknowledged, refused, resent, bytes, dropped, failed, storms } = counters;
   const ms = (us: number): string => `${(us / 1000).toFixed(1)} ms`;
-  const rows: [string, string][] = [
+  return [
     ['gateways', `${number(options.gateways)}, at most ${number(connectedMost)} connected at one time`],
     [
       'batches',
@@ -49,33 +49,43 @@ export function loadText({
     [
       'latency',
       [
-        ...shares.map((share) => `p${share * 100} ${ms(latency.percentile(share))}`),
+        ...latencyShares.map((share) => `p${share * 100} ${ms(latency.percentile(share))}`),
         `max ${ms(latency.max)}`,
       ].join(', '),
     ],
   ];
-  const lines = rows.map(([name, text]) => `${name.padEnd(12)}${text}`);
-  return `${lines.join('\n')}\n${spread(latency)}From the moment a batch was due to its acknowledgement, after the cloud's fsync.\n`;
 }
 
-/** One row per factor of two, in µs. */
-function spread(latency: LoadReport['latency']): string {
-  if (latency.count === 0) return '';
-  const rows: string[] = [];
+/** A load for people, with how latencies are spread. */
+export function loadText(report: LoadReport): string {
+  const lines = loadRows(report).map(([name, text]) => `${name.padEnd(12)}${text}`);
+  return `${lines.join('\n')}\n${spread(report.latency)}From the moment a batch was due to its acknowledgement, after the cloud's fsync.\n`;
+}
+
+/** How many batches took how long, in steps of a factor of two, from the first that has any. */
+export function octaves(latency: LoadReport['latency']): { highUs: number; batches: number }[] {
+  const rows: { highUs: number; batches: number }[] = [];
+  if (latency.count === 0) return rows;
   for (let low = 0, high = 1000; low <= latency.max; low = high, high *= 2) {
-    const count = latency.between(low, high);
-    const bar = '#'.repeat(Math.ceil((50 * count) / latency.count));
-    if (count > 0 || rows.length > 0) {
-      rows.push(`  < ${String(high / 1000).padStart(6)} ms ${number(count).padStart(12)} ${bar}`.trimEnd());
-    }
+    const batches = latency.between(low, high);
+    if (batches > 0 || rows.length > 0) rows.push({ highUs: high, batches });
   }
-  return `${rows.join('\n')}\n`;
+  return rows;
+}
+
+function spread(latency: LoadReport['latency']): string {
+  return octaves(latency)
+    .map(({ highUs, batches }) => {
+      const bar = '#'.repeat(Math.ceil((50 * batches) / latency.count));
+      return `${`  < ${String(highUs / 1000).padStart(6)} ms ${number(batches).padStart(12)} ${bar}`.trimEnd()}\n`;
+    })
+    .join('');
 }
 
 /** The same for programs. */
 export function loadJson({ latency, ...report }: LoadReport): object {
   const latencyMs = Object.fromEntries(
-    shares.map((share) => [`p${share * 100}`, latency.percentile(share) / 1000]),
+    latencyShares.map((share) => [`p${share * 100}`, latency.percentile(share) / 1000]),
   );
   return { ...report, latencyMs: { ...latencyMs, max: latency.max / 1000 } };
 }

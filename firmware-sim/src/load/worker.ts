@@ -7,8 +7,9 @@ import { createTemplates } from './templates.js';
 
 export interface WorkerMessage {
   counters: LoadCounters;
-  /** With the last message. */
-  latency?: HistogramExport;
+  /** Of what was acknowledged since the message before. */
+  latency: HistogramExport;
+  isLast: boolean;
 }
 
 const TICK_MS = 10;
@@ -46,9 +47,7 @@ const ticker = setInterval(() => {
   for (; opened < gateways.length && gateways[opened].opensMs <= nowMs; opened++)
     gateways[opened].gateway.open();
   const untilMs = Math.min(nowMs, stopping ? 0 : endMs);
-  for (const { gateway } of gateways) {
-    while (gateway.firstMs + gateway.due * intervalMs <= untilMs) gateway.tick();
-  }
+  for (const { gateway } of gateways) gateway.tick(untilMs);
   if (nowMs >= stormMs && nowMs < endMs) {
     stormMs += stormEveryMs;
     parts.counters.storms++;
@@ -61,21 +60,22 @@ const ticker = setInterval(() => {
 const pinger = setInterval(() => {
   for (const { gateway } of gateways) gateway.ping();
 }, PING_MS);
-const reporter = setInterval(report, REPORT_MS);
+const reporter = setInterval(() => process.send?.(message(false)), REPORT_MS);
 process.on('SIGTERM', () => (stopping = true));
 process.on('SIGINT', () => undefined); // the parent says when
 process.on('disconnect', () => process.exit(1));
 
-function report(): void {
+function message(isLast: boolean): WorkerMessage {
   parts.counters.connected = gateways.reduce((sum, { gateway }) => sum + Number(gateway.ready), 0);
-  process.send?.({ counters: parts.counters } satisfies WorkerMessage);
+  const latency = parts.latency.export();
+  parts.latency.clear();
+  return { counters: parts.counters, latency, isLast };
 }
 
 function finish(): void {
   for (const timer of [ticker, pinger, reporter]) clearInterval(timer);
-  report();
+  const last = message(true);
   for (const { gateway } of gateways) gateway.close();
-  const last: WorkerMessage = { counters: parts.counters, latency: parts.latency.export() };
   process.send?.(last, () => {
     process.removeAllListeners('disconnect');
     process.disconnect?.();

@@ -30,7 +30,7 @@ export function verdictText({ streams, unmarked, ledgerHash, isFlawless }: Verdi
     ...(hasAges ? ['Ages in seconds, as somebody who tails the log saw them.'] : []),
     ...(unmarked.length > 0 ? [`Not marked as simulated: ${unmarked.join(', ')}.`] : []),
     ...openBatches(streams),
-    summary(streams, isFlawless),
+    verdictSummary(streams, isFlawless),
     `Ledger ${ledgerHash}.`,
   ];
   return `${table.toString()}\n${notes.join('\n')}\n`;
@@ -50,14 +50,23 @@ const openBatches = (streams: readonly StreamVerdict[]): string[] =>
       (row) => `${row.gateway}/${row.stream}: the cloud itself misses ${number(row.openBatches)} batches.`,
     );
 
-function summary(streams: readonly StreamVerdict[], isFlawless: boolean): string {
+/** What is wrong, over all streams, by its name. */
+export function flawsOf(streams: readonly StreamVerdict[]): Record<string, number> {
   const sum = (of: (row: StreamVerdict) => number): number => streams.reduce((all, row) => all + of(row), 0);
-  const records = `${number(sum(({ sent }) => sent))} records of ${number(streams.length)} streams`;
+  return {
+    lost: sum(({ lost }) => lost),
+    duplicated: sum(({ duplicated }) => duplicated),
+    altered: sum(({ altered }) => altered),
+    'out of order': sum(({ outOfOrder }) => outOfOrder),
+  };
+}
+
+/** The verdict in a sentence. */
+export function verdictSummary(streams: readonly StreamVerdict[], isFlawless: boolean): string {
+  const sent = streams.reduce((all, row) => all + row.sent, 0);
+  const records = `${number(sent)} records of ${number(streams.length)} streams`;
   if (isFlawless) return `Nothing was lost, duplicated, altered or reordered: ${records}, all simulated.`;
+  const flaws = Object.entries(flawsOf(streams)).map(([name, count]) => `${number(count)} ${name}`);
   const flawed = streams.filter((row) => !isFlawlessStream(row)).length;
-  return (
-    `Of ${records}: ${number(sum(({ lost }) => lost))} lost, ${number(sum((row) => row.duplicated))} duplicated, ` +
-    `${number(sum(({ altered }) => altered))} altered, ${number(sum((row) => row.outOfOrder))} out of order ` +
-    `without a reason, in ${number(flawed)} streams.`
-  );
+  return `Of ${records}: ${flaws.join(', ')} without a reason, in ${number(flawed)} streams.`;
 }
