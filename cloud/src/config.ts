@@ -113,6 +113,15 @@ const CloudSchema = Type.Object(
       },
       { ...closed, default: {} },
     ),
+    columns: Type.Object(
+      {
+        budget: Bytes(
+          'Disk for the frames of past minutes by identifier, so that a signal is read alone; 0B keeps none',
+          '512MiB',
+        ),
+      },
+      { ...closed, default: {} },
+    ),
     logLevel: Type.Union(
       logLevels.map((level) => Type.Literal(level)),
       { default: 'info', description: logLevels.join(', ') },
@@ -140,6 +149,7 @@ export interface CloudConfig {
   ingest: QueueLimits;
   names: NameLimits;
   rollups: { bytesMax: number; signals: string[] };
+  columns: { bytesMax: number };
   retention: RetentionConfig;
   disk: { minFreeBytes: number };
 }
@@ -268,6 +278,7 @@ function checkCloudConfig(value: unknown, source: string, base: string): CloudCo
     ingest: { bytesMax: byteCount(ingest.queueSize), messagesMax: ingest.queueMessages },
     names: { newStreamsPerDay: ingest.newStreams, gatewaysMax: ingest.gateways },
     rollups: { bytesMax: byteCount(raw.rollups.budget), signals: raw.rollups.signals },
+    columns: { bytesMax: byteCount(raw.columns.budget) },
     retention: checkedRetention(raw, fail),
     disk: { minFreeBytes: byteCount(raw.disk.minFree) },
   };

@@ -13,6 +13,8 @@ import { openIndex, type Index } from './index/index.js';
 import { Ingest } from './ingest/ingest.js';
 import type { ListenAddress } from './listen.js';
 import { openConfiguredLog } from './log/open-log.js';
+import { ColumnKeeper } from './columns/keeper.js';
+import { ColumnStore } from './columns/store.js';
 import { RollupKeeper } from './rollups/keeper.js';
 import { RollupStore } from './rollups/store.js';
 import { Retention } from './retention/retention.js';
@@ -63,7 +65,18 @@ export async function runCloud(config: CloudConfig, options: CloudOptions): Prom
   const recorded = new RecordedSignals(index, log);
   await using _keeper =
     rollups && new RollupKeeper({ index, log, catalogue, recorded, rollups, clock, logger, listed });
+  await using columnStore =
+    config.columns.bytesMax > 0
+      ? await ColumnStore.open({
+          path: join(config.data, 'columns'),
+          indexId: index.id,
+          bytesMax: config.columns.bytesMax,
+        })
+      : undefined;
   await using disk = await DiskGuard.open({ folder: config.data, ...config.disk, clock, logger });
+  await using columnKeeper =
+    columnStore && new ColumnKeeper({ index, log, columns: columnStore, room: disk, clock, logger });
+  columnKeeper?.start();
   await using retention = await Retention.open({ ...config.retention, log, index, clock, logger });
   retention.start();
   await using ingest = await Ingest.open({
@@ -88,6 +101,7 @@ export async function runCloud(config: CloudConfig, options: CloudOptions): Prom
     imports,
     catalogue,
     rollups,
+    columnStore,
     retention,
     disk,
     logger,

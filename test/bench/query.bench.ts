@@ -7,6 +7,8 @@ import { systemClock } from '@fleetlog/shared/util';
 import type { Latest } from '#cloud/api/query-schemas.js';
 import { startApi } from '#cloud/api/server.js';
 import { Groups } from '#cloud/consumers/groups.js';
+import { ColumnKeeper } from '#cloud/columns/keeper.js';
+import { ColumnStore } from '#cloud/columns/store.js';
 import { openIndex } from '#cloud/index/index.js';
 import type { Log } from '#cloud/log/log.js';
 import { openLog } from '#cloud/log/rocksdb-log.js';
@@ -29,7 +31,8 @@ const startMs = Date.UTC(2026, 10, 5);
 
 /**
  * Questions to a cloud that holds a day of one bus, asked over HTTP by a client in the same process. In the folder
- * FLEETLOG_BENCH_DAY the day's log and index are kept for the next time; sums that are kept of it never are.
+ * FLEETLOG_BENCH_DAY the day's log, index and
+ * minutes by identifier are kept for the next time; sums that are kept of it never are.
  */
 export async function benchQuery(): Promise<BenchRow[]> {
   await using folder = await tempFolder('bench');
@@ -49,35 +52,57 @@ export async function benchQuery(): Promise<BenchRow[]> {
   await catalogue.add({ name: 'd', file: '', bytes: database, ignoreErrors: true, nowUs: 0 });
   const always = { version: undefined, fromUs: undefined, toUs: undefined };
   await catalogue.assign({ gateway, stream: 'can0', database: 'd', ...always }, { replace: false });
-  await using rollups = await RollupStore.open({
-    path: join(folder.path, 'rollups'),
+  await using columns = await ColumnStore.open({
+    path: join(kept, 'columns'),
     indexId: index.id,
-    bytesMax: 2 ** 28,
+    bytesMax: 2 ** 29,
   });
+  await using columnKeeper = new ColumnKeeper({ ...parts, index, log, columns, share: 1 });
+  const before = { bytes: columns.bytes, cpu: process.cpuUsage() };
+  await columnKeeper.follow({ all: true });
+  const { user: keptUs } = process.cpuUsage(before.cpu);
+  const madeBytes = columns.bytes - before.bytes;
   await using groups = await Groups.open({ log, ...parts });
   await using keeper = await keeping(log, index);
   const { retention, disk } = keeper;
-  const api = await startApi({
-    ...parts,
-    retention,
-    disk,
-    host: '127.0.0.1',
-    port: 0,
-    log,
-    index,
-    fleet: new FakeFleet(),
-    groups,
-    catalogue,
-    imports: noImports,
-    rollups,
-    version: '0',
-  });
+  const serve = async (
+    name: string,
+    columnStore: ColumnStore | undefined,
+  ): Promise<{ url: string } & AsyncDisposable> => {
+    const path = join(folder.path, name);
+    const rollups = await RollupStore.open({ path, indexId: index.id, bytesMax: 2 ** 28 });
+    const api = await startApi({
+      ...parts,
+      retention,
+      disk,
+      log,
+      index,
+      groups,
+      catalogue,
+      rollups,
+      columnStore,
+      host: '127.0.0.1',
+      port: 0,
+      fleet: new FakeFleet(),
+      imports: noImports,
+      version: '0',
+    });
+    return {
+      url: api.url,
+      [Symbol.asyncDispose]: async () => {
+        await api.close();
+        await rollups[Symbol.asyncDispose]();
+      },
+    };
+  };
+  await using api = await serve('rollups', columns);
+  await using bare = await serve('rollups-bare', undefined);
   const { records: frames, bytes } = (await index.stream(gateway, 'can0'))!;
   const on = `${(frames / 1e6).toFixed(0)} million frames of ${ford ? 'two Ford recordings' : 'a generated vehicle'}, 24 h in batches of a second, ${(bytes / 1e6).toFixed(0)} MB`;
-  const ask = async (path: string): Promise<{ ms: number; cpuMs: number; text: string }> => {
+  const ask = async (path: string, { url } = api): Promise<{ ms: number; cpuMs: number; text: string }> => {
     const cpu = process.cpuUsage();
     const started = performance.now();
-    const response = await fetch(`${api.url}/v1/${path}`);
+    const response = await fetch(`${url}/v1/${path}`);
     const text = await response.text();
     if (response.status !== 200) throw new Error(text);
     const { user, system } = process.cpuUsage(cpu);
@@ -92,6 +117,8 @@ export async function benchQuery(): Promise<BenchRow[]> {
   const at = (ms: number): string => new Date(startMs + ms).toISOString();
   const day = query(`signal=${first}&every=1m&agg=envelope`);
   const whole = await ask(day);
+  const fromBatches = await ask(day, bare);
+  if (fromBatches.text !== whole.text) throw new Error('The answers differ.');
   const rows: BenchRow[] = [
     {
       name: 'index, part of the log',
@@ -100,23 +127,46 @@ export async function benchQuery(): Promise<BenchRow[]> {
       on: `${on}; write-ahead log of the index included`,
     },
     {
+      name: 'minutes by identifier, part of the log',
+      value: (100 * columns.bytes) / bytes,
+      unit: '%',
+      on: `${on}; beside the log and the index, within a budget of its own`,
+    },
+    ...(madeBytes > columns.bytes / 2
+      ? [
+          {
+            name: 'keeping a minute by identifier',
+            value: keptUs / 1000 / (seconds / 60),
+            unit: 'ms',
+            on: `of CPU, in the background; ${on}`,
+          },
+        ]
+      : []),
+    {
       name: '1-minute envelope of a day, first',
       value: whole.ms,
       unit: 'ms',
       on: `one signal, ${on}; ${Math.round(whole.cpuMs)} ms of CPU`,
     },
+    {
+      name: 'the same, of batches alone',
+      value: fromBatches.ms,
+      unit: 'ms',
+      on: `where no minutes are kept by identifier; ${Math.round(fromBatches.cpuMs)} ms of CPU`,
+    },
   ];
   const timed = async (
     name: string,
     more: string,
-    also: (round: number) => Promise<unknown>,
+    also: (round: number) => Promise<unknown> = async () => {},
+    server = api,
   ): Promise<void> => {
     const times: number[] = [];
     let lines = 0;
     let cpuMsLeast = Infinity;
     for (let round = 0; round < rounds; round++) {
       await also(round);
-      const { ms, cpuMs, text } = await ask(more);
+      const { ms, cpuMs, text } = await ask(more, server);
       times.push(ms);
       cpuMsLeast = Math.min(cpuMsLeast, cpuMs);
       lines = text.split('\n').length - 2;
@@ -134,11 +184,12 @@ export async function benchQuery(): Promise<BenchRow[]> {
     appendSeconds(log, payloads, end + 10 * round, end + 10 * round + 10),
   );
   const hour = `&from=${at(12 * 3_600_000)}&to=${at(13 * 3_600_000)}`;
-  await timed('every value of an hour', query(`signal=${first}${hour}`), async () => {});
+  await timed('every value of an hour', query(`signal=${first}${hour}`));
+  await timed('the same, of batches alone', query(`signal=${first}${hour}`), undefined, bare);
   const many = names.slice(0, 20).map((name) => `signal=${encodeURIComponent(name)}`);
   const minute = `&from=${at(12 * 3_600_000)}&to=${at(12 * 3_600_000 + 60_000)}`;
-  await timed('every value of 20 signals in a minute', query(`${many.join('&')}${minute}`), async () => {});
-  await api.close();
+  await timed('every value of 20 signals in a minute', query(`${many.join('&')}${minute}`));
+  await timed('the same, of batches alone', query(`${many.join('&')}${minute}`), undefined, bare);
   return rows;
 }
 

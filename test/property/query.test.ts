@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { CanFrames, encodeCan } from '@fleetlog/shared/can';
+import { silentLogger } from '@fleetlog/shared/log';
+import { systemClock } from '@fleetlog/shared/util';
+import { ColumnKeeper } from '#cloud/columns/keeper.js';
 import type { Message } from '#cloud/signals/dbc/model.js';
 import { seal } from '../support/batches.js';
 import { messageText, parseText } from '../support/dbc.js';
@@ -116,8 +119,8 @@ class Recording {
 
   private constructor(readonly cloud: ServingCloud) {}
 
-  static async open(rollupBytesMax?: number): Promise<Recording> {
-    const cloud = await serveCloud(rollupBytesMax === undefined ? {} : { rollupBytesMax });
+  static async open(room: { rollupBytesMax?: number; columnBytesMax?: number } = {}): Promise<Recording> {
+    const cloud = await serveCloud(room);
     const { catalogue } = cloud;
     for (const [name, text] of Object.entries(databases)) {
       await catalogue.add({ name, file: '', bytes: Buffer.from(text), ignoreErrors: false, nowUs: 0 });
@@ -141,6 +144,15 @@ class Recording {
       const sequence = this.sequence++;
       await append(this.cloud.log, [seal(encodeCan(frames), { gateway, stream, sequence })], { gateway });
     }
+  }
+
+  /** Keeps all that can be kept by identifier now. */
+  async keepColumns(): Promise<void> {
+    const { index, log, columnStore } = this.cloud;
+    await index.caughtUp(AbortSignal.timeout(60_000));
+    const parts = { clock: systemClock, logger: silentLogger, share: 1 };
+    await using keeper = new ColumnKeeper({ index, log, columns: columnStore!, ...parts });
+    await keeper.follow({ all: true });
   }
 
   async assertAnswers(queries: readonly Asked[]): Promise<void> {
@@ -275,7 +287,7 @@ describe('query', () => {
     const room = fc.constantFrom(0, 4000, 1e9, 1e9, 1e9);
     await fc.assert(
       fc.asyncProperty(batches, batches, queries, room, async (drawn, later, some, rollupBytesMax) => {
-        const recording = await Recording.open(rollupBytesMax);
+        const recording = await Recording.open({ rollupBytesMax });
         await using _closing = recording.cloud;
         const wholeSeconds = some
           .filter(({ every }) => every !== undefined && lengthUs(every) % 1e6 === 0)
@@ -290,5 +302,33 @@ describe('query', () => {
       }),
       { numRuns: 8, endOnFailure: true },
     );
+  });
+
+  it('answers the same where minutes are kept by identifier: all, after late batches, with little room, and with sums', async () => {
+    const room = fc.record({
+      columnBytesMax: fc.constantFrom(0, 3000, 1e9, 1e9, 1e9),
+      rollupBytesMax: fc.constantFrom(0, 1e9),
+    });
+    let kept = 0;
+    await fc.assert(
+      fc.asyncProperty(batches, batches, queries, room, async (drawn, later, some, bytesMax) => {
+        const recording = await Recording.open(bytesMax);
+        await using _closing = recording.cloud;
+        const wide = some.map((query, i) =>
+          i % 2 === 0 ? { ...query, fromMs: undefined, lengthMs: undefined } : query,
+        );
+        await recording.append(drawn);
+        await recording.keepColumns();
+        kept += recording.cloud.columnStore!.bytes;
+        await recording.assertAnswers(wide);
+        for (const batch of later) await recording.append([batch]);
+        await recording.assertAnswers(wide);
+        await recording.keepColumns();
+        await recording.assertAnswers(wide);
+        assert.ok(recording.cloud.columnStore!.bytes <= bytesMax.columnBytesMax);
+      }),
+      { numRuns: 5, endOnFailure: true },
+    );
+    assert.ok(kept > 0);
   });
 });

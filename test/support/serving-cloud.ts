@@ -8,6 +8,7 @@ import { openIndex, type Index } from '#cloud/index/index.js';
 import { Catalogue } from '#cloud/signals/catalogue/index.js';
 import type { Retention } from '#cloud/retention/retention.js';
 import type { RetentionRule } from '#cloud/retention/rules.js';
+import { ColumnStore } from '#cloud/columns/store.js';
 import { RollupStore } from '#cloud/rollups/store.js';
 import { FakeFleet } from './fake-fleet.js';
 import { keeping } from './keeping.js';
@@ -23,6 +24,7 @@ export interface ServingCloud extends AsyncDisposable {
   groups: Groups;
   catalogue: Catalogue;
   rollups: RollupStore | undefined;
+  columnStore: ColumnStore | undefined;
   retention: Retention;
   api: Api;
 }
@@ -36,6 +38,8 @@ export async function serveCloud(
     wrapIndex?: (index: Index) => Index;
     /** Keeps sums, within so many bytes. */
     rollupBytesMax?: number;
+    /** Keeps minutes by identifier, within so many bytes, when the test says so. */
+    columnBytesMax?: number;
     /** Of retention, applied when the test says so. */
     rules?: RetentionRule[];
   } = {},
@@ -46,6 +50,7 @@ export async function serveCloud(
     log = new MemoryLog(),
     wrapIndex = (index: Index) => index,
     rollupBytesMax,
+    columnBytesMax,
     rules,
   } = options;
   const folder = await tempFolder('api');
@@ -59,6 +64,14 @@ export async function serveCloud(
           path: join(folder.path, 'rollups'),
           indexId: index.id,
           bytesMax: rollupBytesMax,
+        });
+  const columnStore =
+    columnBytesMax === undefined
+      ? undefined
+      : await ColumnStore.open({
+          path: join(folder.path, 'columns'),
+          indexId: index.id,
+          bytesMax: columnBytesMax,
         });
   const catalogue = await Catalogue.open(join(folder.path, 'catalogue'));
   const groups = await Groups.open({ ...parts, ...(groupLimits && { limits: groupLimits }) });
@@ -74,6 +87,7 @@ export async function serveCloud(
     catalogue,
     imports: noImports,
     rollups,
+    columnStore,
     retention,
     disk,
     version: '1.2.3',
@@ -86,12 +100,14 @@ export async function serveCloud(
     groups,
     catalogue,
     rollups,
+    columnStore,
     retention,
     api,
     [Symbol.asyncDispose]: async () => {
       await api.close();
       await kept[Symbol.asyncDispose]();
       await groups[Symbol.asyncDispose]();
+      await columnStore?.[Symbol.asyncDispose]();
       await rollups?.[Symbol.asyncDispose]();
       await index.close();
       await folder[Symbol.asyncDispose]();

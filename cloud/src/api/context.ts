@@ -2,6 +2,7 @@ import type { FastifyReply } from 'fastify';
 import type { Logger } from '@fleetlog/shared/log';
 import type { Clock } from '@fleetlog/shared/util';
 import type { Index } from '../index/index.js';
+import type { ColumnStore } from '../columns/store.js';
 import type { Groups } from '../consumers/groups.js';
 import type { Fleet } from '../ingest/fleet.js';
 import type { ImportDesk } from '../import/desk.js';
@@ -54,6 +55,8 @@ export interface ApiContext {
   recorded: RecordedSignals;
   /** Undefined where nothing is to be kept. */
   rollups: RollupStore | undefined;
+  /** Minutes by identifier; undefined where none are to be kept. */
+  columnStore: ColumnStore | undefined;
   retention: Retention;
   disk: DiskGuard;
   logger: Logger;

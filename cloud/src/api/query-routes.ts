@@ -68,8 +68,8 @@ export function queryRoutes(app: FastifyInstance, context: ApiContext): void {
       const rowsMax = Math.min(limit, limits.queryRowsMax);
       const watch = new QueryWatch({ rowsMax, timeMsMax: limits.queryTimeMsMax }, clock, clientGone.signal);
       const writer = rowWriter(format, columns, { layout, labels, aggregate: buckets?.aggregate });
-      const parts = { index, log, check: watch.check };
-      const { rollups } = context;
+      const { rollups, columnStore } = context;
+      const parts = { index, log, columnStore, check: watch.check };
       const sumsOf: QueryOptions['sumsOf'] = (planned, everyUs) => {
         const stepUs = rollups && rollupStep(everyUs, planned);
         return rollups && stepUs !== undefined

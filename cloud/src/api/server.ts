@@ -27,6 +27,7 @@ import { groupRoutes } from './group-routes.js';
 import { metricsRoutes } from './metrics-routes.js';
 import type { Retention } from '../retention/retention.js';
 import type { DiskGuard } from '../storage/disk-guard.js';
+import type { ColumnStore } from '../columns/store.js';
 import type { RollupStore } from '../rollups/store.js';
 import { signalRoutes } from './signal-routes.js';
 import { Slots } from './slots.js';
@@ -43,6 +44,7 @@ export interface ApiOptions extends ListenAddress {
   catalogue: Catalogue;
   imports: Pick<ImportDesk, 'take'>;
   rollups?: RollupStore | undefined;
+  columnStore?: ColumnStore | undefined;
   retention: Retention;
   disk: DiskGuard;
   logger: Logger;
@@ -69,6 +71,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     catalogue,
     imports,
     rollups,
+    columnStore,
     retention,
     disk,
     logger,
@@ -84,6 +87,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     catalogue,
     recorded: new RecordedSignals(index, log),
     rollups,
+    columnStore,
     retention,
     disk,
     logger,

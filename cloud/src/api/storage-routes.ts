@@ -50,6 +50,7 @@ async function storage(context: ApiContext): Promise<Storage> {
       batchBytes,
       indexBytes: await index.diskBytes(),
       rollupsBytes: await folderBytes(join(disk.folder, 'rollups')),
+      columnsBytes: await folderBytes(join(disk.folder, 'columns')),
       catalogueBytes: await folderBytes(join(disk.folder, 'catalogue')),
     },
     ...(bytesPerDay !== undefined && {

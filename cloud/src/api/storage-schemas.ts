@@ -16,6 +16,7 @@ export const StorageBody = Type.Object({
     batchBytes: Type.Integer({ description: 'Of the batches in it.' }),
     indexBytes: Count,
     rollupsBytes: Count,
+    columnsBytes: Count,
     catalogueBytes: Type.Integer({ description: 'Of the databases (DBC) and assignments.' }),
   }),
   growth: Type.Optional(

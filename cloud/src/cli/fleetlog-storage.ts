@@ -20,7 +20,7 @@ export function storageCommand(streams: CliStreams): Command {
 }
 
 function storageText({ disk, uses, growth, retention, streams }: Storage): string {
-  const { logBytes, batchBytes, indexBytes, rollupsBytes, catalogueBytes } = uses;
+  const { logBytes, batchBytes, indexBytes, rollupsBytes, columnsBytes, catalogueBytes } = uses;
   const floor = `${bytes(disk.minFreeBytes)} must stay free`;
   const lines = [
     [
@@ -31,6 +31,7 @@ function storageText({ disk, uses, growth, retention, streams }: Storage): strin
     ['log', `${bytes(logBytes)}, of it batches ${bytes(batchBytes)}`],
     ['index', bytes(indexBytes)],
     ['rollups', bytes(rollupsBytes)],
+    ['columns', bytes(columnsBytes)],
     ['databases', bytes(catalogueBytes)],
     ['growth', growthText(growth)],
     [

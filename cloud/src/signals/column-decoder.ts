@@ -1,5 +1,5 @@
 import type { StreamKind } from '@fleetlog/shared/batch';
-import type { FrameChoice } from '@fleetlog/shared/can';
+import type { CanFrames, FrameChoice } from '@fleetlog/shared/can';
 import type { Records } from '../export/records.js';
 import type { Series } from './decode/decoder.js';
 import { LineDecoder } from './gps/line-decoder.js';
@@ -25,9 +25,23 @@ export class ColumnDecoder {
     );
   }
 
-  /** Of CAN: which frames may say something. */
+  /** Of CAN: which bytes of which frames may say something. */
   get wants(): FrameChoice {
     return this.can.wants;
+  }
+
+  /** Whether each value comes from one frame of CAN. */
+  get isOfSingleFrames(): boolean {
+    return this.kinds.every((kind) => kind === 'can') && !this.can.needsTransport;
+  }
+
+  /** Of CAN: see `StreamDecoder`. */
+  areSeparate(ids: readonly number[]): boolean {
+    return this.can.areSeparate(ids);
+  }
+
+  decodeSeparate(lists: readonly CanFrames[]): Generator<Series[]> {
+    return this.can.decodeSeparate(lists);
   }
 
   /** Whether each record is decoded by itself: a range in parts gives what it gives as a whole. */

@@ -56,6 +56,30 @@ export class StreamDecoder {
     return wanted;
   };
 
+  /** Whether no two of these identifiers are of one message, at any time. */
+  areSeparate(ids: readonly number[]): boolean {
+    return this.periods.every(({ decoder }) => {
+      const messages = ids.map((id) => decoder.messageOf(id)).filter((message) => message >= 0);
+      return new Set(messages).size === messages.length;
+    });
+  }
+
+  /**
+   * As `decode`, of frames of identifiers that are separate: each list is in the order of time by itself. Nothing is put
+   * together of several frames.
+   */
+  *decodeSeparate(lists: readonly CanFrames[]): Generator<Series[]> {
+    for (const { fromUs, toUs, decoder, signals } of this.periods) {
+      decoder.clear();
+      for (const frames of lists) {
+        const first = firstAt(frames, 0, frames.count, fromUs);
+        const end = firstAt(frames, first, frames.count, toUs);
+        if (first < end) decoder.decode(frames, first, end);
+      }
+      if (decoder.matched > 0) yield signals.map((signal) => (signal ? decoder.series(signal) : nothing));
+    }
+  }
+
   /**
    * What the frames `[from, to)`, which are in the order of time, say: of each column a series, which holds until the
    * next is taken. One answer for each time with other databases.

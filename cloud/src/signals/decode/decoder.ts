@@ -61,7 +61,7 @@ export class SignalDecoder {
   private readonly columns = new Map<Signal, { rows: Rows; column: number }>();
   private readonly counts: Uint32Array;
   private readonly starts: Uint32Array;
-  private messageOf = new Int32Array(0);
+  private messages = new Int32Array(0);
   private rows = new Uint32Array(0);
 
   constructor(wanted: readonly WantedMessage[]) {
@@ -77,7 +77,12 @@ export class SignalDecoder {
 
   /** Which bytes of frames with this `canid_t` are looked at; undefined where they are of none of the messages. */
   wants(id: number): Uint8Array | undefined {
-    return this.wanted[this.matcher.find(id)];
+    return this.wanted[this.messageOf(id)];
+  }
+
+  /** Place of the message that frames with this `canid_t` may be of; -1 where there is none. */
+  messageOf(id: number): number {
+    return this.matcher.find(id);
   }
 
   /** Adds what the frames `[from, to)` say. Frames whose data are longer than CAN's, put together, will do. */
@@ -142,16 +147,16 @@ export class SignalDecoder {
   /** Sorts the frames by message: indices of those of message m are `rows[starts[m] … starts[m] + counts[m])`. */
   private gather({ id, flags }: CanFrames, from: number, to: number): void {
     const { counts, starts, matcher, isWhole } = this;
-    if (this.messageOf.length < to - from) {
-      this.messageOf = new Int32Array(2 * (to - from));
+    if (this.messages.length < to - from) {
+      this.messages = new Int32Array(2 * (to - from));
       this.rows = new Uint32Array(2 * (to - from));
     }
-    const { messageOf, rows } = this;
+    const { messages, rows } = this;
     counts.fill(0);
     for (let i = from; i < to; i++) {
       let message = matcher.find(id[i]);
       if (message >= 0 && isWhole[message] && !(flags[i] & FRAME_FD)) message = -1;
-      messageOf[i - from] = message;
+      messages[i - from] = message;
       if (message >= 0) counts[message]++;
     }
     let sum = 0;
@@ -161,7 +166,7 @@ export class SignalDecoder {
     }
     this.matched += sum;
     for (let i = from; i < to; i++) {
-      const message = messageOf[i - from];
+      const message = messages[i - from];
       if (message >= 0) rows[starts[message]++] = i;
     }
     for (let message = 0; message < counts.length; message++) starts[message] -= counts[message];
