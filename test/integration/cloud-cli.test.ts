@@ -65,7 +65,8 @@ describe('fleetlog-cloud', function () {
       assert.match(cloud.stdout, /^ready[^\n]*\n$/);
       assert.equal(cloud.stderr, '');
     }
-    assert.deepEqual((await readdir(data)).sort(), ['catalogue', 'index', 'log', 'log.mark', 'rollups']);
+    const folders = ['catalogue', 'columns', 'index', 'log', 'log.mark', 'rollups'];
+    assert.deepEqual((await readdir(data)).sort(), folders);
   });
 
   it('serves on IPv6 and says so in brackets', async () => {

@@ -127,6 +127,7 @@ describe("the cloud's configuration", () => {
       names: { newStreamsPerDay: 2000, gatewaysMax: 100_000 },
       retention: { rules: [], everyMs: 60_000 },
       disk: { minFreeBytes: 256 * 1024 * 1024 },
+      columns: { bytesMax: 512 * 1024 * 1024 },
       rollups: { bytesMax: 256 * 1024 * 1024, signals: [] },
     });
   });
