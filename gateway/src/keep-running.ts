@@ -28,8 +28,8 @@ async function note(folder: string, reason: string): Promise<void> {
   } catch (cause) {
     throw new FleetlogError(
       'FLEETLOG_STORE',
-      `Nothing can be written to ${folder} any more; see what the kernel says of the disk (dmesg), repair or replace ` +
-        'it, and start the gateway again.',
+      `Nothing can be written to ${folder} any more; see what the kernel says of the disk (dmesg), and repair or ` +
+        'replace it. A gateway that is a service tries again by itself; start any other again.',
       { cause },
     );
   }

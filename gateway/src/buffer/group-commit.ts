@@ -195,6 +195,6 @@ export class GroupCommit {
 const broken = (message: string, cause: unknown): FleetlogError =>
   new FleetlogError(
     'FLEETLOG_STORE_BROKEN',
-    `The buffer's database takes no more writes; start the gateway again, and look at the disk: ${message}`,
+    `The buffer's database takes no more writes; look at the disk: ${message}`,
     { cause },
   );

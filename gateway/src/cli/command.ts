@@ -72,6 +72,19 @@ export function gatewayCommand(): Command {
       await doctor(all.config === undefined ? undefined : load(all), flags);
     });
 
+  describeCommand(
+    program.command('service'),
+    'Prints a systemd unit that starts this gateway at boot and after whatever ended it, and how it is set up.',
+    ['fleetlog-gateway service --config /etc/fleetlog/truck-17.yaml --user fleetlog'],
+  )
+    .option(...configFlag)
+    .option('--user <name>', 'who runs it; by default who asks, or "fleetlog" for root')
+    .action(async (flags: CommonFlags & { user?: string }) => {
+      const all = { ...program.opts(), ...flags };
+      const { printService } = await import('./service.js');
+      printService(load(all), all.config, flags.user);
+    });
+
   const buffer = describeCommand(program.command('buffer'), 'Looks into the buffer.', []);
   subcommand(
     buffer,

@@ -74,7 +74,7 @@ export class BusOffRestart {
 
 function whyNot(code: number, restartMs: number | undefined): string {
   if (code === errno.EPERM) {
-    return 'the gateway needs the right for it (AmbientCapabilities=CAP_NET_ADMIN in its systemd unit), or remove "restart"';
+    return 'the gateway needs the right for it (CAP_NET_ADMIN; the unit of "fleetlog-gateway service" has it), or remove "restart"';
   }
   if (restartMs) return `the kernel does so itself every ${restartMs} ms, so remove "restart"`;
   return `the kernel answers ${errnoName(code)}`;

@@ -1,0 +1,1 @@
+export { serviceUser, setUpOf, systemdUnit, thisProgram } from './unit.js';
