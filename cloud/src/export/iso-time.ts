@@ -16,6 +16,6 @@ export class IsoWriter {
       this.second = second;
       this.head = new Date(second * 1000).toISOString().slice(0, -4);
     }
-    return `${this.head}${String(1_000_000 + timeUs - second * 1e6).slice(1)}Z`;
+    return `${this.head}${String(1_000_000 + (timeUs - second * 1e6)).slice(1)}Z`;
   }
 }

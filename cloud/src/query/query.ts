@@ -1,5 +1,6 @@
 import { BucketRows, type BucketOptions } from './bucket-rows.js';
 import type { PlannedStream } from './plan.js';
+import { RowBytes } from './row-bytes.js';
 import type { RowWriter } from './row-formats.js';
 import type { ColumnPart, RowSource } from './row-source.js';
 import { RowMerge } from './series-merge.js';
@@ -17,7 +18,7 @@ export interface QueryOptions extends QueryParts {
   watch: QueryWatch;
 }
 
-const chunkChars = 64 * 1024;
+const chunkBytes = 64 * 1024;
 
 /**
  * The values of some signals by time, or what they sum up to in buckets, in constant memory. Yields chunks that belong
@@ -51,7 +52,8 @@ export async function* query(options: QueryOptions): AsyncGenerator<Uint8Array> 
 }
 
 async function* chunksOf(rows: RowSource, writer: RowWriter, watch: QueryWatch): AsyncGenerator<Uint8Array> {
-  let text = writer.head;
+  const out = new RowBytes(chunkBytes + chunkBytes / 4);
+  out.text(writer.head);
   let left = watch.limits.rowsMax;
   let lastUs = -Infinity;
   for (;;) {
@@ -69,10 +71,8 @@ async function* chunksOf(rows: RowSource, writer: RowWriter, watch: QueryWatch):
       break;
     }
     lastUs = timeUs;
-    text += writer.row(timeUs, rows.row);
-    if (text.length < chunkChars) continue;
-    yield Buffer.from(text);
-    text = '';
+    writer.row(timeUs, rows.row, out);
+    if (out.length >= chunkBytes) yield out.take();
   }
-  if (text !== '') yield Buffer.from(text);
+  if (out.length > 0) yield out.take();
 }

@@ -1,14 +1,14 @@
 import { csvText } from '../export/csv-text.js';
-import { IsoWriter } from '../export/iso-time.js';
 import { keepsValues, suffixesOf, type Aggregate } from './cell.js';
 import type { QueryColumn } from './plan.js';
+import type { RowBytes } from './row-bytes.js';
 
 /** Writes rows of values as text. */
 export interface RowWriter {
   /** What comes before the first row. */
   readonly head: string;
-  /** `values` by column; undefined where the column has none at this time. */
-  row(timeUs: number, values: readonly (number | undefined)[]): string;
+  /** Appends a row. `values` by column; undefined where the column has none at this time. */
+  row(timeUs: number, values: readonly (number | undefined)[], out: RowBytes): void;
 }
 
 export const rowFormats = ['csv', 'ndjson'] as const;
@@ -60,78 +60,87 @@ export function rowWriter(
 }
 
 function wideCsv(columns: readonly TextColumn[]): RowWriter {
-  const times = new IsoWriter();
   return {
     head: `time,${columns.map(({ title }) => csvText(title)).join(',')}\n`,
-    row(timeUs, values) {
-      let text = times.text(timeUs);
+    row(timeUs, values, out) {
+      out.time(timeUs);
       for (let k = 0; k < values.length; k++) {
         const value = values[k];
-        text += value === undefined ? ',' : `,${csvValue(columns[k], value)}`;
+        out.text(',');
+        if (value !== undefined) csvValue(columns[k], value, out);
       }
-      return `${text}\n`;
+      out.text('\n');
     },
   };
 }
 
 function longCsv(columns: readonly TextColumn[]): RowWriter {
-  const times = new IsoWriter();
-  const titles = columns.map(({ title }) => csvText(title));
+  const titles = columns.map(({ title }) => `,${csvText(title)},`);
   return {
     head: 'time,signal,value\n',
-    row(timeUs, values) {
-      const time = times.text(timeUs);
-      let text = '';
+    row(timeUs, values, out) {
       for (let k = 0; k < values.length; k++) {
         const value = values[k];
-        if (value !== undefined) text += `${time},${titles[k]},${csvValue(columns[k], value)}\n`;
+        if (value === undefined) continue;
+        out.time(timeUs);
+        out.text(titles[k]);
+        csvValue(columns[k], value, out);
+        out.text('\n');
       }
-      return text;
     },
   };
 }
 
 function wideNdjson(columns: readonly TextColumn[], tellsNone: boolean): RowWriter {
-  const times = new IsoWriter();
   const keys = columns.map(({ title }) => `,${JSON.stringify(title)}:`);
   return {
     head: '',
-    row(timeUs, values) {
-      let text = `{"time":"${times.text(timeUs)}"`;
+    row(timeUs, values, out) {
+      out.text('{"time":"');
+      out.time(timeUs);
+      out.text('"');
       for (let k = 0; k < values.length; k++) {
         const value = values[k];
-        if (value !== undefined) text += keys[k] + jsonValue(columns[k], value);
-        else if (tellsNone) text += `${keys[k]}null`;
+        if (value === undefined && !tellsNone) continue;
+        out.text(keys[k]);
+        if (value === undefined) out.text('null');
+        else jsonValue(columns[k], value, out);
       }
-      return `${text}}\n`;
+      out.text('}\n');
     },
   };
 }
 
 function longNdjson(columns: readonly TextColumn[]): RowWriter {
-  const times = new IsoWriter();
-  const names = columns.map(({ title }) => `"signal":${JSON.stringify(title)},"value":`);
+  const names = columns.map(({ title }) => `","signal":${JSON.stringify(title)},"value":`);
   return {
     head: '',
-    row(timeUs, values) {
-      const time = times.text(timeUs);
-      let text = '';
+    row(timeUs, values, out) {
       for (let k = 0; k < values.length; k++) {
         const value = values[k];
-        if (value !== undefined) text += `{"time":"${time}",${names[k]}${jsonValue(columns[k], value)}}\n`;
+        if (value === undefined) continue;
+        out.text('{"time":"');
+        out.time(timeUs);
+        out.text(names[k]);
+        jsonValue(columns[k], value, out);
+        out.text('}\n');
       }
-      return text;
     },
   };
 }
 
-function csvValue({ textOf }: TextColumn, value: number): string | number {
+function csvValue({ textOf }: TextColumn, value: number, out: RowBytes): void {
   const label = textOf?.get(value);
-  return label === undefined ? value : csvText(label);
+  if (label === undefined) out.number(value);
+  else out.text(csvText(label));
 }
 
-const jsonValue = ({ textOf }: TextColumn, value: number): string =>
-  JSON.stringify(textOf?.get(value) ?? value);
+function jsonValue({ textOf }: TextColumn, value: number, out: RowBytes): void {
+  const label = textOf?.get(value);
+  if (label !== undefined) out.text(JSON.stringify(label));
+  else if (Number.isFinite(value)) out.number(value);
+  else out.text('null');
+}
 
 function labelsOf({ signals }: QueryColumn): ReadonlyMap<number, string> {
   const byValue = new Map<number, string>();

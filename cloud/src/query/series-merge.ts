@@ -39,7 +39,7 @@ class SourceCursor {
 
   /** Whether its next value is at hand, or known not to come. */
   get isSettled(): boolean {
-    return this.isAtEnd || this.series.some(({ count }, k) => this.at[k] < count);
+    return this.isAtEnd || (this.timeUs < Infinity && this.timeUs > -Infinity);
   }
 
   /** Moves the values of `timeUs` into the row. */
@@ -82,10 +82,11 @@ export class RowMerge implements RowSource {
   }
 
   private taken(): number {
+    const { cursors, row } = this;
     let timeUs = Infinity;
-    for (const cursor of this.cursors) if (cursor.timeUs < timeUs) timeUs = cursor.timeUs;
-    this.row.fill(undefined);
-    for (const cursor of this.cursors) if (cursor.timeUs === timeUs) cursor.take(timeUs, this.row);
+    for (const cursor of cursors) if (cursor.timeUs < timeUs) timeUs = cursor.timeUs;
+    for (let column = 0; column < row.length; column++) row[column] = undefined;
+    for (const cursor of cursors) if (cursor.timeUs === timeUs) cursor.take(timeUs, row);
     return timeUs;
   }
 }
