@@ -4,6 +4,8 @@ import { productVersion } from '@fleetlog/shared/cli';
 import type { Logger } from '@fleetlog/shared/log';
 import type { Clock } from '@fleetlog/shared/util';
 import { startApi } from './api/server.js';
+import { BackupDesk } from './backup/desk.js';
+import { refuseHalfRestored } from './backup/restore.js';
 import { Broker } from './broker/broker.js';
 import { BrokerClient } from './broker/broker-client.js';
 import type { CloudConfig } from './config.js';
@@ -44,6 +46,7 @@ export async function runCloud(config: CloudConfig, options: CloudOptions): Prom
   const { logger, clock, signal, rebuildIndex, onReady } = options;
   const takenOver = Promise.withResolvers<never>();
   takenOver.promise.catch(() => undefined); // it may come when all else is done
+  await refuseHalfRestored(config.data);
   const logParts = { data: config.data, logger, clock, onTakenOver: takenOver.reject };
   await using log = await openConfiguredLog(config.log, logParts);
   const indexFolder = join(config.data, 'index');
@@ -78,6 +81,7 @@ export async function runCloud(config: CloudConfig, options: CloudOptions): Prom
     columnStore && new ColumnKeeper({ index, log, columns: columnStore, room: disk, clock, logger });
   columnKeeper?.start();
   await using retention = await Retention.open({ ...config.retention, log, index, clock, logger });
+  const backups = await BackupDesk.open({ data: config.data, log, catalogue, retention, clock });
   retention.start();
   await using ingest = await Ingest.open({
     log,
@@ -104,6 +108,7 @@ export async function runCloud(config: CloudConfig, options: CloudOptions): Prom
     columnStore,
     retention,
     disk,
+    backups,
     logger,
     clock,
     version: productVersion,

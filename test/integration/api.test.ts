@@ -367,6 +367,8 @@ describe('HTTP API', () => {
     assert.deepEqual(Object.keys(openapi.paths).sort(), [
       '/metrics',
       '/v1/assignments',
+      '/v1/backup',
+      '/v1/backup/file',
       '/v1/clocks',
       '/v1/consume',
       '/v1/databases',

@@ -49,6 +49,10 @@ export class FaultyStore implements OrderedStore {
     return this.store.compact(options);
   }
 
+  checkpoint(folder: string): Promise<void> {
+    return this.store.checkpoint(folder);
+  }
+
   close(): Promise<void> {
     return this.store.close();
   }

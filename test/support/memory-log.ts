@@ -22,6 +22,7 @@ interface Partition {
 /** A whole log in memory, for tests of what reads one. */
 export class MemoryLog implements Log, LogRemoval {
   readonly isDense = true;
+  readonly checkpoint = undefined;
   readonly grew = new Signal();
   private readonly partitions: Partition[];
   private readonly kept = new Map<string, Uint8Array>();

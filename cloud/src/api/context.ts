@@ -1,6 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import type { Logger } from '@fleetlog/shared/log';
 import type { Clock } from '@fleetlog/shared/util';
+import type { BackupDesk } from '../backup/desk.js';
 import type { Index } from '../index/index.js';
 import type { ColumnStore } from '../columns/store.js';
 import type { Groups } from '../consumers/groups.js';
@@ -67,6 +68,8 @@ export interface ApiContext {
   imports: Pick<ImportDesk, 'take'>;
   importSlots: Slots;
   tails: Slots;
+  /** Undefined where none are to be taken. */
+  backups: BackupDesk | undefined;
   startedUs: number;
 }
 

@@ -22,6 +22,8 @@ export interface GapRow {
   state: GapState;
   /** Of explained gaps. */
   record?: GapRecord;
+  /** Of missing ones that begin where a restored backup ended: its time, µs. */
+  backupUs?: number;
 }
 
 export interface GapReport {
@@ -53,7 +55,7 @@ export async function gapReport(
   const rescuing = new Map(fleet.presence().map(({ gateway, status }) => [gateway, status?.rescuing]));
 
   for await (const sequences of heldSequences(fleet, filter)) {
-    const { gateway, stream, epoch, held, trimmed, announcedNext = 0 } = sequences;
+    const { gateway, stream, epoch, held, trimmed, restored, announcedNext = 0 } = sequences;
     const name = streamName(sequences);
     const current = buffered.get(name)?.epoch === epoch ? buffered.get(name) : undefined;
     if (current) silent.delete(name);
@@ -62,7 +64,9 @@ export async function gapReport(
     const end = Math.max((held.max ?? -1) + 1, announcedNext, current?.next ?? 0);
     for (const [first, last] of held.holes(0, end - 1)) {
       const isInRescue = rescuing.get(gateway)?.includes(epoch) ?? false;
-      report.addHole({ gateway, stream, epoch, first, last }, isInRescue ? 0 : current?.first);
+      const backupUs = restored?.findLast(({ next }) => first <= next && next <= last)?.backupUs;
+      const hole = { gateway, stream, epoch, first, last };
+      report.addHole(hole, isInRescue ? 0 : current?.first, backupUs);
     }
   }
   for (const [name, { gateway, stream, epoch, first, next }] of silent) {
@@ -94,9 +98,11 @@ class ReportBuilder {
   }
 
   /** `buffered` is the first sequence that the gateway may have; undefined where it has nothing of this epoch. */
-  addHole(hole: Omit<GapRow, 'state'>, buffered = Infinity): void {
-    if (hole.first < buffered)
-      this.add({ ...hole, last: Math.min(hole.last, buffered - 1), state: 'missing' });
+  addHole(hole: Omit<GapRow, 'state'>, buffered = Infinity, backupUs?: number): void {
+    if (hole.first < buffered) {
+      const last = Math.min(hole.last, buffered - 1);
+      this.add({ ...hole, last, state: 'missing', ...(backupUs !== undefined && { backupUs }) });
+    }
     if (hole.last >= buffered) this.add({ ...hole, first: Math.max(hole.first, buffered), state: 'pending' });
   }
 

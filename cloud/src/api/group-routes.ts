@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { GroupState } from '../consumers/groups.js';
 import { startAt } from '../consumers/start-at.js';
 import { isoMicros } from '../export/iso-time.js';
+import { entriesBetween } from '../log/entries-between.js';
 import type { ApiContext } from './context.js';
 import {
   DeletedBody,
@@ -43,13 +44,15 @@ export function groupRoutes(app: FastifyInstance, context: ApiContext): void {
     },
     async ({ params: { group } }) => {
       const state = groups.state(group);
-      const partitions = state.partitions.map(({ partition, next, end, member }) => ({
-        partition,
-        next,
-        end,
-        lagBatches: end - next,
-        ...(member !== undefined && { member }),
-      }));
+      const partitions = await Promise.all(
+        state.partitions.map(async ({ partition, next, end, member }) => ({
+          partition,
+          next,
+          end,
+          lagBatches: await entriesBetween(log, partition, next, end),
+          ...(member !== undefined && { member }),
+        })),
+      );
       return { ...(await groupRow(context, state)), partitions };
     },
   );
@@ -104,11 +107,12 @@ async function groupRow(
   let committedUs = 0;
   let oldestUs = Infinity;
   for (const { partition, next, end, committedUs: atUs } of partitions) {
-    lagBatches += end - next;
+    lagBatches += await entriesBetween(log, partition, next, end);
     committedUs = Math.max(committedUs, atUs);
     if (next >= end) continue;
-    const [entry] = await log.get(partition, [next]);
-    if (entry) oldestUs = Math.min(oldestUs, entry.receiveTimeUs);
+    for await (const entry of log.read(partition, next, { limit: 1 })) {
+      oldestUs = Math.min(oldestUs, entry.receiveTimeUs);
+    }
   }
   return {
     group,

@@ -161,7 +161,15 @@ async function timesOf(index: Index, { gateway, stream }: StreamSummary): Promis
   };
 }
 
-function gapRow({ record, ...row }: GapRow): Gaps['gaps'][number] {
+function gapRow({ record, backupUs, ...row }: GapRow): Gaps['gaps'][number] {
+  if (backupUs !== undefined) {
+    const at = isoMicros(backupUs);
+    return {
+      ...row,
+      cause: 'restore',
+      detail: `The log was restored from its backup of ${at}; these came later.`,
+    };
+  }
   if (!record) return row;
   const { cause, detail, records, firstTimeUs, lastTimeUs } = record;
   return {

@@ -1,4 +1,7 @@
 import type { FastifyInstance } from 'fastify';
+import type { GroupState } from '../consumers/groups.js';
+import { entriesBetween } from '../log/entries-between.js';
+import type { Log } from '../log/log.js';
 import type { ApiContext } from './context.js';
 import { NoQuery } from './schemas.js';
 
@@ -16,6 +19,7 @@ export function metricsRoutes(app: FastifyInstance, context: ApiContext): void {
     async (_request, reply) => {
       const { batches, records, bytes, duplicates, refused } = fleet.counters;
       const states = groups.states();
+      const lags = await lagSamples(log, states);
       const text = [
         metric('fleetlog_ingest_batches_total', 'counter', 'Batches appended.', [{ value: batches }]),
         metric('fleetlog_ingest_records_total', 'counter', 'Records appended.', [{ value: records }]),
@@ -43,17 +47,7 @@ export function metricsRoutes(app: FastifyInstance, context: ApiContext): void {
           'Members that read.',
           states.map(({ group, members: value }) => ({ labels: { group }, value })),
         ),
-        metric(
-          'fleetlog_group_lag_batches',
-          'gauge',
-          'Batches behind the checkpoint.',
-          states.flatMap(({ group, partitions }) =>
-            partitions.map(({ partition, next, end }) => ({
-              labels: { group, partition },
-              value: end - next,
-            })),
-          ),
-        ),
+        metric('fleetlog_group_lag_batches', 'gauge', 'Batches behind the checkpoint.', lags),
         metric(
           'fleetlog_groups_skipped_batches_total',
           'counter',
@@ -79,6 +73,17 @@ export function metricsRoutes(app: FastifyInstance, context: ApiContext): void {
       return reply.type('text/plain; version=0.0.4; charset=utf-8').send(text);
     },
   );
+}
+
+async function lagSamples(log: Log, states: readonly GroupState[]): Promise<Sample[]> {
+  const samples: Sample[] = [];
+  for (const { group, partitions } of states) {
+    for (const { partition, next, end } of partitions) {
+      const value = await entriesBetween(log, partition, next, end);
+      samples.push({ labels: { group, partition }, value });
+    }
+  }
+  return samples;
 }
 
 function metric(name: string, type: 'counter' | 'gauge', help: string, samples: Sample[]): string {

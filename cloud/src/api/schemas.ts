@@ -205,6 +205,7 @@ export const StatusBody = Type.Object({
   }),
   log: Type.Object({
     bytes: Count,
+    batches: Count,
     partitions: Type.Array(Type.Object({ partition: Count, first: Count, next: Count })),
   }),
   index: Type.Object({ lagBatches: Count, skippedBatches: Count, bytes: Count }),

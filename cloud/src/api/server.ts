@@ -4,6 +4,7 @@ import fastify, { type FastifyReply } from 'fastify';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
 import type { Clock } from '@fleetlog/shared/util';
+import type { BackupDesk } from '../backup/desk.js';
 import type { Index } from '../index/index.js';
 import type { Groups } from '../consumers/groups.js';
 import type { Fleet } from '../ingest/fleet.js';
@@ -12,6 +13,7 @@ import type { ImportDesk } from '../import/desk.js';
 import type { Log } from '../log/log.js';
 import type { Catalogue } from '../signals/catalogue/index.js';
 import { RecordedSignals } from '../signals/recorded-signals.js';
+import { backupRoutes } from './backup-routes.js';
 import { catalogueRoutes } from './catalogue-routes.js';
 import { defaultLimits, type ApiContext, type ApiLimits } from './context.js';
 import { answer, handleErrors } from './errors.js';
@@ -47,6 +49,7 @@ export interface ApiOptions extends ListenAddress {
   columnStore?: ColumnStore | undefined;
   retention: Retention;
   disk: DiskGuard;
+  backups?: BackupDesk | undefined;
   logger: Logger;
   clock: Clock;
   version: string;
@@ -74,6 +77,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     columnStore,
     retention,
     disk,
+    backups,
     logger,
     clock,
     version,
@@ -98,6 +102,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     imports,
     importSlots: new Slots('imports', limits.importsMax),
     tails: new Slots('tails', limits.tailsMax),
+    backups,
     startedUs: clock.monotonicUs(),
   };
   const app = fastify({
@@ -139,6 +144,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   verifyRoutes(app, context);
   holdRoutes(app, context);
   storageRoutes(app, context);
+  backupRoutes(app, context);
   try {
     await app.listen({ host, port });
   } catch (error) {

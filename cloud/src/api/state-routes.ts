@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { entriesBetween } from '../log/entries-between.js';
 import type { ApiContext } from './context.js';
 import { ErrorBody, HealthBody, NoQuery, StatusBody } from './schemas.js';
 
@@ -26,7 +27,7 @@ export function stateRoutes(app: FastifyInstance, context: ApiContext): void {
           connected: presence.filter(({ connected }) => connected).length,
         },
         ingest: fleet.counters,
-        log: { bytes: await log.diskBytes(), partitions: log.ends() },
+        log: { bytes: await log.diskBytes(), batches: await batchesIn(context), partitions: log.ends() },
         index: { lagBatches: index.lag(), skippedBatches: index.skipped(), bytes: await index.diskBytes() },
         disk: {
           freeBytes: disk.freeBytes,
@@ -51,4 +52,15 @@ export function stateRoutes(app: FastifyInstance, context: ApiContext): void {
   );
 
   app.get('/v1/openapi.json', { schema: { hide: true } }, () => app.swagger());
+}
+
+/** Not the distance of the ends: markers of transactions have offsets, too, and what was trimmed had. */
+async function batchesIn({ log, index }: ApiContext): Promise<number> {
+  let batches = 0;
+  if (log.isDense) {
+    for (const { partition, first, next } of log.ends()) {
+      batches += await entriesBetween(log, partition, first, next);
+    }
+  } else for await (const stream of index.streams()) batches += stream.batches;
+  return batches;
 }

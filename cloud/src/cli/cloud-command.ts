@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { createCommand, describeCommand, stopSignal } from '@fleetlog/shared/cli';
 import { createLogger, logLevels } from '@fleetlog/shared/log';
 import { systemClock } from '@fleetlog/shared/util';
+import { backupCommand, restoreCommand, verifyBackupCommand } from './cloud-backup.js';
 import { loadCloudConfig, type CloudFlags } from '../config.js';
 import { formatAddress } from '../listen.js';
 import { runCloud } from '../main.js';
@@ -15,6 +16,7 @@ export function cloudCommand(): Command {
       'fleetlog-cloud --data ./cloud',
       'fleetlog-cloud --data ./cloud --mqtt 127.0.0.1:0 --http [::1]:8080',
       'fleetlog-cloud --config cloud.yaml --rebuild-index',
+      'fleetlog-cloud backup /mnt/disk/fleet',
     ],
   );
   withFlags(program)
@@ -47,7 +49,7 @@ export function cloudCommand(): Command {
       const { printService } = await import('./cloud-service.js');
       printService(loadCloudConfig(flags.config, process.env, flags), flags);
     });
-  return program;
+  return program.addCommand(backupCommand()).addCommand(restoreCommand()).addCommand(verifyBackupCommand());
 }
 
 type CommonFlags = CloudFlags & { config?: string };

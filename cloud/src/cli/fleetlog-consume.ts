@@ -145,8 +145,11 @@ function note(event: WireEvent, { from, group }: MemberRequest, stderr: NodeJS.W
   }
   if (event.event === 'skipped') {
     const { first, last, partition, cause } = event;
-    const why =
-      cause === 'trimmed' ? 'were trimmed by retention before this group read them' : "don't read any more";
+    const why = {
+      trimmed: 'were trimmed by retention before this group read them',
+      restored: 'are from before the log was restored from a backup',
+      unreadable: "don't read any more",
+    }[cause];
     stderr.write(
       `fleetlog: offsets ${first} to ${last} of partition ${partition} ${why}; it goes on behind.\n`,
     );

@@ -149,12 +149,11 @@ function statusText({
   disk,
   running,
 }: Status): string {
-  const batches = log.partitions.reduce((sum, { first, next }) => sum + next - first, 0);
   const refused = Object.entries(ingest.refused).map(([code, times]) => `${code} ${count(times)}`);
   const lines = [
     ['cloud', `version ${version}, up ${span(uptimeSeconds)}, ${bytes(rssBytes)} of memory`],
     ['gateways', `${count(gateways.connected)} of ${count(gateways.known)} connected`],
-    ['log', `${count(batches)} batches, ${bytes(log.bytes)}, ${log.partitions.length} partitions`],
+    ['log', `${count(log.batches)} batches, ${bytes(log.bytes)}, ${log.partitions.length} partitions`],
     ['index', `${count(index.lagBatches)} batches behind, ${bytes(index.bytes)}`],
     [
       'since start',

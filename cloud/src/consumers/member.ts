@@ -1,6 +1,7 @@
 import { decodeBatch } from '@fleetlog/shared/batch';
 import { FleetlogError, isDataError } from '@fleetlog/shared/errors';
 import { RangeSet, Signal, type Clock } from '@fleetlog/shared/util';
+import { offsetsSkipped } from '../log/restored.js';
 import type { Log, LogEntry } from '../log/log.js';
 import { newLease, type Lease } from './lease.js';
 import type { ConsumeFilter, ConsumerEvent, SkippedCounters } from './types.js';
@@ -167,8 +168,10 @@ export class Member {
       trimmed.add(Math.max(from, first), Math.min(to, last));
     }
     for (const [from, to] of trimmed) {
-      this.counters.trimmed += unreadable.remove(from, to);
-      events.push({ event: 'skipped', partition, first: from, last: to, cause: 'trimmed' });
+      const offsets = unreadable.remove(from, to);
+      const cause = offsets >= offsetsSkipped ? 'restored' : 'trimmed';
+      if (cause === 'trimmed') this.counters.trimmed += offsets;
+      events.push({ event: 'skipped', partition, first: from, last: to, cause });
     }
     for (const [from, to] of unreadable) {
       this.counters.unreadable += to - from + 1;

@@ -16,8 +16,17 @@ export type ConsumerEvent =
   | { event: 'batch'; partition: number; offset: number; receiveTimeUs: number; bytes: Uint8Array }
   /** What is before `next` wasn't for this member (a filter), and may be committed as finished. */
   | { event: 'position'; partition: number; next: number }
-  /** Entries that aren't there: trimmed before the group read them, or unreadable. */
-  | { event: 'skipped'; partition: number; first: number; last: number; cause: keyof SkippedCounters }
+  /**
+   * Entries that aren't there: trimmed before the group read them, unreadable, or of offsets that may have been given
+   * before the log was restored from a backup.
+   */
+  | {
+      event: 'skipped';
+      partition: number;
+      first: number;
+      last: number;
+      cause: keyof SkippedCounters | 'restored';
+    }
   /** All that was in the log when the member came was given to it or to others (`untilEnd`). */
   | { event: 'end' }
   /** A sign of life, where nothing else happened. */

@@ -12,6 +12,7 @@ import {
 import { Signal, type Clock } from '@fleetlog/shared/util';
 import { clockStates, type BatchHeader, type ClockState } from '@fleetlog/shared/batch';
 import type { Log } from '../log/log.js';
+import { withoutSkipped } from '../log/restored.js';
 import type { CorrectedBoot } from '../time/boots.js';
 import { TimeCorrection, type TimesName } from '../time/correction.js';
 import { readArrivals } from './arrivals.js';
@@ -302,7 +303,7 @@ class RocksDbIndex implements Index {
   lag(): number {
     let batches = 0;
     for (const { partition, next } of this.options.log.ends())
-      batches += Math.max(0, next - this.at(partition));
+      batches += withoutSkipped(Math.max(0, next - this.at(partition)));
     return batches;
   }
 

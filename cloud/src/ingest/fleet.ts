@@ -1,4 +1,5 @@
 import type { RangeSet } from '@fleetlog/shared/util';
+import type { RestoredFrom } from '../log/restored.js';
 import type { GatewayStatus } from '@fleetlog/shared/topics';
 
 /** What ingest knows of one stream's sequences: the base of deduplication, acknowledgement and `fleetlog gaps`. */
@@ -10,6 +11,8 @@ export interface HeldSequences {
   held: RangeSet;
   /** Those of them that retention has let go since; undefined where none. */
   trimmed?: RangeSet | undefined;
+  /** How far the backups were that the log was restored from, where it was. */
+  restored?: RestoredFrom[] | undefined;
   /** Sequence behind the last that the gateway ever announced for this epoch in a status, where it did. */
   announcedNext?: number | undefined;
 }

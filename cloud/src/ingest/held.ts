@@ -1,6 +1,7 @@
 import type { BatchIdentity } from '@fleetlog/shared/batch';
 import { RangeSet } from '@fleetlog/shared/util';
 import type { Log, LogNote } from '../log/log.js';
+import { allRestored } from '../log/restored.js';
 import { allTrimmed } from '../retention/trimmed.js';
 import type { HeldSequences } from './fleet.js';
 
@@ -8,7 +9,7 @@ import type { HeldSequences } from './fleet.js';
  * note "held/{gateway}/{epoch}/{stream}" = JSON of the flat ranges
  * note "announced/{gateway}/{epoch}/{stream}" = JSON of the sequence that the gateway would give next
  */
-const heldPrefix = 'held/';
+export const heldPrefix = 'held/';
 const announcedPrefix = 'announced/';
 
 type StreamIdentity = Omit<BatchIdentity, 'sequence'>;
@@ -101,13 +102,20 @@ export async function* heldSequences(
     announced.set(key.slice(announcedPrefix.length), JSON.parse(Buffer.from(value).toString()) as number);
   }
   const trimmed = await allTrimmed(log, below);
+  const restored = await allRestored(log, below);
   const takes = (name: string): boolean => filter.stream === undefined || name.endsWith(`/${filter.stream}`);
   for await (const { key, value } of log.notes(`${heldPrefix}${below}`)) {
     const name = key.slice(heldPrefix.length);
     const announcedNext = announced.get(name);
     announced.delete(name);
     if (!takes(name)) continue;
-    yield { ...identityOf(name), held: readHeld(value), trimmed: trimmed.get(name), announcedNext };
+    yield {
+      ...identityOf(name),
+      held: readHeld(value),
+      trimmed: trimmed.get(name),
+      restored: restored.get(name),
+      announcedNext,
+    };
   }
   for (const [name, announcedNext] of announced) {
     if (takes(name) && announcedNext > 0) yield { ...identityOf(name), held: new RangeSet(), announcedNext };

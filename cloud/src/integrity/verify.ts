@@ -4,6 +4,7 @@ import { RangeSet } from '@fleetlog/shared/util';
 import type { Index } from '../index/index.js';
 import type { Fleet } from '../ingest/fleet.js';
 import type { Log, PartitionEnds } from '../log/log.js';
+import { withoutSkipped } from '../log/restored.js';
 import type { Retention } from '../retention/retention.js';
 import { addPlace, emptySum, LogAccount } from './account.js';
 
@@ -78,7 +79,7 @@ class Verification {
     ends: readonly PartitionEnds[],
     signal: AbortSignal,
   ): AsyncGenerator<VerifyEvent> {
-    const batches = ends.reduce((sum, end) => sum + end.next - end.first, 0);
+    const batches = ends.reduce((sum, end) => sum + withoutSkipped(end.next - end.first), 0);
     let expected = first;
     for await (const { offset, bytes } of this.log.read(partition, first)) {
       signal.throwIfAborted();

@@ -71,6 +71,8 @@ export interface Log extends AsyncDisposable {
   /** Entries from `offset` on, and then each new one as it becomes durable, until the signal aborts. */
   follow(partition: number, offset: number, signal: AbortSignal): AsyncIterable<LogEntry>;
   ends(): PartitionEnds[];
+  /** Makes `folder`, on the log's disk, the log as it is at one moment; undefined where its disk isn't ours. */
+  readonly checkpoint: ((folder: string) => Promise<void>) | undefined;
   notes(prefix: string): AsyncIterable<LogNote>;
   note(key: string): Promise<Uint8Array | undefined>;
   diskBytes(): Promise<number>;

@@ -41,13 +41,7 @@ const retryMsMax = 5000;
 
 /** Opens the log in a folder. Errors: FLEETLOG_LOCKED, FLEETLOG_CONFIG, FLEETLOG_STORE, _STORE_FULL, _PLATFORM. */
 export async function openLog({ path, writeBufferBytes, ...options }: LogFolderOptions): Promise<Log> {
-  const store = await openRocksDb({
-    path,
-    purpose: 'data folder',
-    writeBufferBytes: writeBufferBytes ?? 32 * 1024 * 1024,
-    blobs: { bytesMin: blobBytesMin, fileBytes: 256 * 1024 * 1024 },
-    openFilesMax,
-  });
+  const store = await openLogStore(path, writeBufferBytes);
   const mark = await LogMark.open(`${path}.mark`, options.logger);
   try {
     return await logOver(store, { ...options, mark });
@@ -57,6 +51,16 @@ export async function openLog({ path, writeBufferBytes, ...options }: LogFolderO
     throw error;
   }
 }
+
+/** The store that a log is in. Errors: as `openLog`. */
+export const openLogStore = (path: string, writeBufferBytes = 32 * 1024 * 1024): Promise<OrderedStore> =>
+  openRocksDb({
+    path,
+    purpose: 'data folder',
+    writeBufferBytes,
+    blobs: { bytesMin: blobBytesMin, fileBytes: 256 * 1024 * 1024 },
+    openFilesMax,
+  });
 
 /** A log on an open store, which it closes with itself. */
 export async function logOver(
@@ -74,6 +78,7 @@ export async function logOver(
 
 class RocksDbLog implements Log, LogRemoval {
   readonly isDense = true;
+  readonly checkpoint = (folder: string): Promise<void> => this.store.checkpoint(folder);
   readonly grew = new Signal();
   private writing: Promise<unknown> = Promise.resolve();
   private readonly grown: Signal[];

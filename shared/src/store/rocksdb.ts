@@ -1,8 +1,10 @@
 import { mkdir, readdir, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FleetlogError, systemCode } from '../errors/index.js';
+import { clearInfoLogs, cutGrowing, emptyFolder, linkFiles } from './checkpoint.js';
 import { loadRocksDb, type NativeDatabase, type NativeScan } from './binding.js';
 import type { KeyRange, OrderedStore, ScanOptions, StoreEntry, StoreOperation } from './store.js';
+import { Signal } from '../util/index.js';
 import { WalSync } from './wal-sync.js';
 
 export interface RocksDbOptions {
@@ -118,6 +120,10 @@ class RocksDbStore implements OrderedStore {
   /** The barrier that hasn't begun: it covers whoever asks until then. */
   private nextSync: Promise<void> | undefined;
   private flushBeforeSync = false;
+  private writesRunning = 0;
+  /** Writes wait for it, while a checkpoint is taken. */
+  private still: PromiseWithResolvers<void> | undefined;
+  private readonly wrote = new Signal();
 
   constructor(
     private readonly db: NativeDatabase,
@@ -175,7 +181,10 @@ class RocksDbStore implements OrderedStore {
   async write(operations: readonly StoreOperation[]): Promise<void> {
     this.checkOpen();
     if (operations.length === 0) return;
+    while (this.still) await this.still.promise;
+    this.checkOpen();
     const batch = this.db.write({ capacity: operations.length });
+    this.writesRunning++;
     try {
       for (const operation of operations) {
         if (operation.type === 'put') batch.tryPut(operation.key, operation.value);
@@ -187,6 +196,38 @@ class RocksDbStore implements OrderedStore {
       throw this.failure('write', cause);
     } finally {
       batch.destroy();
+      this.writesRunning--;
+      this.wrote.set();
+    }
+  }
+
+  async checkpoint(folder: string): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      this.checkOpen();
+      try {
+        await emptyFolder(folder);
+        await this.db.flush(); // so that little is left that has to be copied
+        await cutGrowing(folder, await this.whileStill(() => linkFiles(this.path, folder)));
+        await (await openRocksDb({ path: folder, purpose: 'checkpoint', readOnly: true })).close();
+        return await clearInfoLogs(folder);
+      } catch (cause) {
+        // A compaction that ended between two looks at the folder: the next time it is another moment.
+        if (attempt === checkpointAttempts) throw this.failure('checkpoint', cause);
+      }
+    }
+  }
+
+  /** Waits for the writes that run; others wait for `work`. */
+  private async whileStill<T>(work: () => Promise<T>): Promise<T> {
+    while (this.still) await this.still.promise;
+    const still = Promise.withResolvers<void>();
+    this.still = still;
+    try {
+      while (this.writesRunning > 0) await this.wrote.wait();
+      return await work();
+    } finally {
+      this.still = undefined;
+      still.resolve();
     }
   }
 
@@ -271,7 +312,7 @@ class RocksDbStore implements OrderedStore {
     if (this.closing) throw new FleetlogError('FLEETLOG_INTERRUPTED', `The store ${this.path} is closed.`);
   }
 
-  private failure(what: 'read' | 'write', cause: unknown): FleetlogError {
+  private failure(what: 'read' | 'write' | 'checkpoint', cause: unknown): FleetlogError {
     const full = systemCode(cause) === 'ENOSPC' || /no space left/i.test(describe(cause));
     return full
       ? new FleetlogError('FLEETLOG_STORE_FULL', `No space left on the disk of ${this.path}.`, { cause })
@@ -285,6 +326,7 @@ class RocksDbStore implements OrderedStore {
 export const isDamage = (error: unknown): boolean =>
   error instanceof FleetlogError && /(CRC|checksum) mismatch|corrupt/i.test(error.message);
 
+const checkpointAttempts = 5;
 const infoLogBytesMax = 256 * 1024;
 
 /** What a file takes on disk; the info log, once cut, has a hole in front. */

@@ -27,6 +27,12 @@ export interface OrderedStore extends AsyncDisposable {
    * is removed beside it; it takes twice its space until that is done. Errors: as `write`.
    */
   compact(options?: { rewriteShare?: number }): Promise<void>;
+  /**
+   * Makes `folder`, on the same disk, the store as it is at one moment: for a reader, or a copy. What was written before
+   * the call is in it; writers wait for as long as it takes to link the files. Whoever asked removes it. Errors: as
+   * `write`.
+   */
+  checkpoint(folder: string): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -44,6 +44,7 @@ export class KafkaLog implements Log {
   readonly isDense = false;
   /** Kafka forgets from the beginning of a partition only. */
   readonly removal = undefined;
+  readonly checkpoint = undefined;
   readonly grew = new Signal();
   private readonly queue: AppendQueue;
   private readonly grown: Signal[];

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { parseDbc } from '../dbc/parser.js';
@@ -8,7 +8,7 @@ import { addAssignment, removeAssignments, type AssignmentChange } from './assig
 import { DatabaseCache } from './database-cache.js';
 import { addMount, removeMounts } from './mounts.js';
 import { readState, type StoredState } from './state.js';
-import { readWhole, replaceFile } from './state-file.js';
+import { readWhole, replaceFile } from '../../storage/state-file.js';
 import type { Assignment, DatabaseEntry, DatabaseVersion, LoadedDatabase, Mount, Validity } from './types.js';
 
 export interface AddDatabase {
@@ -163,6 +163,11 @@ export class Catalogue {
       if (touched > 0) await this.save({ ...state, mounts: kept.map(defined) });
       return touched;
     });
+  }
+
+  /** Makes `folder` a catalogue like this one. */
+  copyTo(folder: string): Promise<void> {
+    return this.change(() => cp(this.folder, folder, { recursive: true }));
   }
 
   /** One change at a time, each on what the one before left. */

@@ -39,6 +39,10 @@ export class CheckedStore implements OrderedStore {
     return this.store.compact(options);
   }
 
+  checkpoint(folder: string): Promise<void> {
+    return this.store.checkpoint(folder);
+  }
+
   diskBytes(): Promise<number> {
     return this.store.diskBytes();
   }
