@@ -9,6 +9,7 @@ import type { Log } from '#cloud/log/log.js';
 import { whyNoKafka } from '../support/kafka/jars.js';
 import { Kafka } from '../support/kafka/kafka.js';
 import { tempFolder } from '../support/temp-folder.js';
+import { groupsContract } from './groups-contract.js';
 import { entry, logContract, textOf, textsIn } from './log-contract.js';
 
 describe('log on Kafka', function () {
@@ -42,7 +43,9 @@ describe('log on Kafka', function () {
       clock: systemClock,
     });
 
-  logContract({ name: 'kafka', open, isDense: false, modelRuns: 4 });
+  const kind = { name: 'kafka', open, isDense: false, modelRuns: 4 };
+  logContract(kind);
+  groupsContract(kind);
 
   it('a second cloud takes the log over, and the first can write no more', async () => {
     await using one = await tempFolder('log');

@@ -13,20 +13,23 @@ import { FaultyStore } from '../support/faulty-store.js';
 import { MemoryLog } from '../support/memory-log.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { until } from '../support/until.js';
-import { bytesOf, entry, logContract, textOf, textsIn } from './log-contract.js';
+import { groupsContract } from './groups-contract.js';
+import { bytesOf, entry, logContract, textOf, textsIn, type LogKind } from './log-contract.js';
 
 const parts = { logger: silentLogger, clock: systemClock };
 
-logContract({
+const onDisk: LogKind = {
   name: 'rocksdb',
   open: (path) => openLog({ path: join(path, 'log'), partitions: 4, ...parts }),
   isDense: true,
   modelRuns: 25,
-});
+};
+logContract(onDisk);
+groupsContract(onDisk);
 
 /** Nothing to open again: it is the same as long as the process lives. */
 const inMemory = new Map<string, MemoryLog>();
-logContract({
+const ofMemory: LogKind = {
   name: 'memory',
   open: async (path) => {
     const log = inMemory.get(path) ?? new MemoryLog(4);
@@ -35,7 +38,9 @@ logContract({
   },
   isDense: true,
   modelRuns: 25,
-});
+};
+logContract(ofMemory);
+groupsContract({ ...ofMemory, modelRuns: 100 });
 
 describe('log on RocksDB', () => {
   let folder: Awaited<ReturnType<typeof tempFolder>>;
