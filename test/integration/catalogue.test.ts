@@ -5,6 +5,7 @@ import { isFleetlogError } from '@fleetlog/shared/errors';
 import { Catalogue } from '#cloud/signals/catalogue/index.js';
 import type { Assignments, Databases, Vehicles } from '#cloud/api/catalogue-schemas.js';
 import { messageText } from '../support/dbc.js';
+import { append, canBatch } from '../support/recorded.js';
 import { ended, start, type Ended } from '../support/run-command.js';
 import { serveCloud, type ServingCloud } from '../support/serving-cloud.js';
 import { tempFolder } from '../support/temp-folder.js';
@@ -123,6 +124,27 @@ describe('databases and assignments', () => {
       (await mount('vehicle=Bus%206&from=2025-01-01')).message ?? '',
       /bus-4 is in Bus 4 until 2026/,
     );
+  });
+
+  it('names what is most alike where a database, or a stream of which nothing has come, may be misspelt', async () => {
+    await using cloud = await serveCloud();
+    await add(cloud, 'truck', engine);
+    const assigned = (more: string): Promise<Ended> =>
+      run(cloud, ...`assign --gateway truck-17 ${more}`.split(' '));
+    const early = await assigned('--stream can0 --database truck');
+    assert.match(early.stdout.toString(), /no traffic yet\n$/);
+    await append(cloud.log, [canBatch([1_500_000_000_000_000], { gateway: 'truck-17', stream: 'can0' })]);
+    const typo = await assigned('--stream cna0 --database truck');
+    assert.equal(typo.status, 0);
+    assert.match(
+      typo.stdout.toString(),
+      /\nNothing has come of truck-17 cna0 so far; there are truck-17 can0\.\n$/,
+    );
+    const right = await assigned('--stream can0 --database truck --replace');
+    assert.doesNotMatch(right.stdout.toString(), /Nothing has come/);
+    const wrong = await assigned('--stream can0 --database trukc');
+    assert.notEqual(wrong.status, 0);
+    assert.equal(wrong.stderr, 'fleetlog: There is no database trukc; there are truck, obd2.\n');
   });
 
   it('tells on the command line what is wrong with a file, by line and column', async () => {

@@ -4,18 +4,22 @@ const shownMax = 5;
 
 /** FLEETLOG_NOT_FOUND with the names that there are, the most alike first. */
 export function unknownName(what: string, name: string, names: readonly string[]): FleetlogError {
+  return new FleetlogError(
+    'FLEETLOG_NOT_FOUND',
+    names.length > 0
+      ? `There is no ${what} ${name}; there are ${mostAlike(name, names)}.`
+      : `There is no ${what} ${name}; nothing was received yet.`,
+  );
+}
+
+/** Some of the names as people read them, the one that is most like `name` first. */
+export function mostAlike(name: string, names: readonly string[]): string {
   const byLikeness = names
     .map((other) => ({ other, distance: editDistance(name, other) }))
     .sort((a, b) => a.distance - b.distance || (a.other < b.other ? -1 : 1))
     .map(({ other }) => other);
   const shown = byLikeness.slice(0, shownMax).join(', ');
-  const more = names.length > shownMax ? ` and ${names.length - shownMax} more` : '';
-  return new FleetlogError(
-    'FLEETLOG_NOT_FOUND',
-    names.length > 0
-      ? `There is no ${what} ${name}; there are ${shown}${more}.`
-      : `There is no ${what} ${name}; nothing was received yet.`,
-  );
+  return names.length > shownMax ? `${shown} and ${names.length - shownMax} more` : shown;
 }
 
 /** Letters to insert, delete or replace to make one of the other (Levenshtein). */

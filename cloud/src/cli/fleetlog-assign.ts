@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import type { Assignments } from '../api/catalogue-schemas.js';
+import { mostAlike } from '../api/nearest-names.js';
+import type { Streams } from '../api/schemas.js';
 import type { Signals } from '../api/signal-schemas.js';
 import { contextOf, createSubcommand, print, type CliContext, type CliStreams } from './fleetlog-context.js';
 import { fitText } from './fleetlog-signals.js';
@@ -66,14 +68,28 @@ export function assignCommand(streams: CliStreams): Command {
     });
 }
 
-/** A wrong database is noticed at once: it describes few identifiers of the traffic, or none. */
+/**
+ * A wrong database is noticed at once: it describes few identifiers of the traffic, or none. So is a wrong name of a
+ * stream, of which nothing has come; it may be right all the same, for one that is to come.
+ */
 async function fitsText(
   { api }: CliContext,
   { gateway, stream, database }: { gateway: string; stream: string; database: string },
 ): Promise<string> {
   const { body } = await api.json<Signals>('/v1/signals', { gateway, stream });
   const own = body.databases.filter((row) => row.database === database);
-  return own.length === 0 ? '' : `\n${own.map(fitText).join('')}`;
+  if (own.length === 0) return '';
+  const text = `\n${own.map(fitText).join('')}`;
+  return own.some(({ identifiers }) => identifiers !== undefined)
+    ? text
+    : `${text}${await knownStreams(api, `${gateway} ${stream}`)}`;
+}
+
+async function knownStreams(api: CliContext['api'], asked: string): Promise<string> {
+  const { body } = await api.json<Streams>('/v1/streams');
+  const names = body.streams.map(({ gateway, stream }) => `${gateway} ${stream}`);
+  if (names.length === 0 || names.includes(asked)) return '';
+  return `Nothing has come of ${asked} so far; there are ${mostAlike(asked, names)}.\n`;
 }
 
 function assignmentTable({ assignments }: Assignments): string {

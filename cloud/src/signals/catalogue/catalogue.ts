@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FleetlogError } from '@fleetlog/shared/errors';
+import { unknownName } from '../../api/nearest-names.js';
 import { parseDbc } from '../dbc/parser.js';
 import { obdDatabase, obdName } from '../obd/database.js';
 import { addAssignment, removeAssignments, type AssignmentChange } from './assignments.js';
@@ -121,11 +122,11 @@ export class Catalogue {
     const found =
       hash === undefined ? versions?.at(-1) : versions?.findLast((one) => one.hash.startsWith(hash));
     if (found) return found;
+    const names = this.databases.map((one) => one.name);
+    if (!versions) throw unknownName('database', name.slice(0, 64), names);
     throw new FleetlogError(
       'FLEETLOG_NOT_FOUND',
-      versions
-        ? `Database ${name} has no version ${hash?.slice(0, 64)}; "fleetlog databases show ${name}" lists them.`
-        : `There is no database ${name.slice(0, 64)}; "fleetlog databases list" shows what there is.`,
+      `Database ${name} has no version ${hash?.slice(0, 64)}; "fleetlog databases show ${name}" lists them.`,
     );
   }
 
