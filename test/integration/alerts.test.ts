@@ -95,6 +95,19 @@ notify:
     );
     assert.match(stderr, /didn't take an alert \(status 503\); trying again/);
     assert.equal((await run()).stdout.length, 0, 'its checkpoint is behind what was told');
+    const past = async (...more: string[]): Promise<string> => {
+      const what = ['--json', 'alerts', '--rules', rules, '--past', ...more];
+      const said = await ended(
+        start('cloud/dist/cli/fleetlog-bin.js', what, { FLEETLOG_URL: cloud.api.url }),
+      );
+      assert.equal(said.status, 0, said.stderr);
+      return said.stdout.toString();
+    };
+    assert.equal(await past(), `${lines.join('\n')}\n`, 'the same is said of the past');
+    assert.equal(await past('--from', '1000000004', '--gateway', gateway), `${lines[2]}\n`);
+    assert.equal(await past('--to', '1000000001'), '');
+    assert.equal(await past('--gateway', 'van-8'), '');
+    assert.equal(posted.length, 3, 'nobody else is told of it');
     hook.close();
     broker.close();
     aedes.close();

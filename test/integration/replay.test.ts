@@ -106,6 +106,45 @@ describe('fleetlog replay', () => {
     assert.equal(lines[0], '(1500000000.000000) vcan3 100#0000000000000000');
   });
 
+  it('is paused, sought in and resumed by HTTP', async () => {
+    await using cloud = await serveCloud();
+    await fill(cloud);
+    const parameters = ['--to', 'candump:-', '--speed', '0.01', '--control', '127.0.0.1:0'];
+    const child = start(bin, ['replay', '--gateway', gateway, ...parameters], {
+      FLEETLOG_URL: cloud.api.url,
+    });
+    let said = '';
+    child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    const end = ended(child);
+    const url = await until('it says where', () => /control at (\S+)\n/.exec(said)?.[1], 30_000);
+    type State = { state: string; position: string; records: number };
+    const ask = async (path: string, method = 'POST'): Promise<State> => {
+      const response = await fetch(`${url}${path}`, { method });
+      assert.equal(response.status, 200, await response.clone().text());
+      return (await response.json()) as State;
+    };
+    await until('it plays', async () => (await ask('/', 'GET')).records > 1, 30_000);
+    const paused = await ask('/pause');
+    assert.equal(paused.state, 'paused');
+    const sought = await ask('/seek?to=1500000000.9');
+    assert.equal(sought.position, '2017-07-14T02:40:00.900000Z');
+    assert.ok(sought.records <= paused.records + 1);
+    assert.equal((await ask('/seek?by=-0.1')).position, '2017-07-14T02:40:00.800000Z');
+    assert.equal((await ask('/resume')).state, 'playing');
+    await until('it plays on', async () => (await ask('/', 'GET')).records > sought.records + 1, 30_000);
+    assert.match((await ask('/', 'GET')).position, /02:40:00\.8/);
+    for (const [path, method, status] of [
+      ['/seek', 'POST', 400],
+      ['/seek?to=soon', 'POST', 400],
+      ['/pause', 'GET', 405],
+      ['/stop', 'POST', 404],
+    ] as const) {
+      assert.equal((await fetch(`${url}${path}`, { method })).status, status);
+    }
+    await ask('/seek?by=100');
+    assert.equal((await end).status, 0, 'what is behind the end is the end');
+  });
+
   it('says what is wrong in a sentence, with status 2 or 1', async () => {
     await using cloud = await serveCloud();
     await fill(cloud);
@@ -113,6 +152,7 @@ describe('fleetlog replay', () => {
       [['--to', '-1h'], 2, /Say where to, once/],
       [['--to', 'candump:-', '--to', 'vcan0'], 2, /Say where to, once/],
       [['--to', 'candump:-', '--speed', 'fast'], 2, /a factor such as 1 or 10, or max/],
+      [['--to', 'candump:-', '--control', 'here'], 2, /write HOST:PORT/],
       [['--to', 'udp://127.0.0.1'], 2, /Say which port/],
       [['--to', 'mqtt://127.0.0.1:9/x'], 1, /No broker answers at 127.0.0.1:9/],
       [['--to', 'candump:-', '--stream', 'can9'], 2, /can9/],

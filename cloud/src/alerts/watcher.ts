@@ -1,5 +1,4 @@
-import type { BatchHeader } from '@fleetlog/shared/batch';
-import { SignalFollower, type QueryApi } from '../client/signal-follower.js';
+import { SignalFollower, type BatchSpan, type QueryApi } from '../client/signal-follower.js';
 import { isoMicros } from '../export/iso-time.js';
 import type { Rule } from './rules.js';
 import { RuleState, type AlertChange } from './rule-state.js';
@@ -42,7 +41,7 @@ export class Watcher {
   }
 
   /** Errors: those of the API. */
-  async *batch(header: BatchHeader): AsyncGenerator<Alert> {
+  async *batch(header: BatchSpan): AsyncGenerator<Alert> {
     const { gateway, lastTimeUs } = header;
     if (this.rulesOf(gateway).length === 0) return;
     const brought = await this.follower.batch(header);

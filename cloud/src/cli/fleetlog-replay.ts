@@ -4,6 +4,8 @@ import { stopSignal } from '@fleetlog/shared/cli';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { systemClock } from '@fleetlog/shared/util';
 import { isoMicros } from '../export/iso-time.js';
+import { parseAddress } from '../listen.js';
+import { ReplayControl } from '../replay/control.js';
 import { Replay } from '../replay/replay.js';
 import { isTarget, targetFormat } from '../replay/target-names.js';
 import { contextOf, createSubcommand, type CliStreams } from './fleetlog-context.js';
@@ -17,6 +19,7 @@ interface ReplayFlags {
   speed: number;
   loop: boolean;
   times: 'original' | 'now';
+  control?: string;
 }
 
 function speedOf(text: string): number {
@@ -38,7 +41,8 @@ export function replayCommand(streams: CliStreams): Command {
     'The past once more, at its own pace: records of all chosen streams in event-time order, each when it is due.\n\n' +
       'Targets: candump:- (stdout), candump:FILE, udp://HOST:PORT, mqtt://HOST:PORT/PREFIX, and CAN interfaces such as\n' +
       'vcan0 (by canplayer of can-utils). CAN goes to candump and interfaces; JSON, a record each, to the others.\n\n' +
-      'On a terminal: space pauses and goes on, the arrows go 10 s back and forth.',
+      'On a terminal: space pauses and goes on, the arrows go 10 s back and forth. With --control a program does:\n' +
+      'GET / tells where it is; POST /pause, /resume, /seek?to=TIME, /seek?by=SECONDS.',
     [
       'fleetlog replay --gateway truck-17 --from -10m --to candump:-',
       'fleetlog replay --gateway truck-17 bus-4 --from -1h --to -30m --speed 10 --to mqtt://127.0.0.1/replay',
@@ -62,6 +66,10 @@ export function replayCommand(streams: CliStreams): Command {
       timesOf,
       'original',
     )
+    .option(
+      '--control <host:port>',
+      'serve HTTP there that pauses, resumes and seeks; port 0 takes a free one',
+    )
     .action(async (flags: ReplayFlags, command: Command) => {
       const { api, json, stderr } = contextOf(command, streams);
       const targets = flags.to.filter(isTarget);
@@ -83,6 +91,8 @@ export function replayCommand(streams: CliStreams): Command {
       const output = await openTarget(target, { stdout: streams.stdout, place });
       const startedUs = systemClock.monotonicUs();
       const release = keyboard(replay, stderr);
+      await using control = await controlOf(replay, flags.control);
+      if (control) stderr.write(`fleetlog: control at ${control.url}\n`);
       try {
         await replay.run(output, signal);
       } finally {
@@ -91,6 +101,15 @@ export function replayCommand(streams: CliStreams): Command {
       }
       stderr.write(report(replay, (systemClock.monotonicUs() - startedUs) / 1e6, json));
     });
+}
+
+async function controlOf(replay: Replay, at: string | undefined): Promise<ReplayControl | undefined> {
+  if (at === undefined) return undefined;
+  const address = parseAddress(at);
+  if (!address) {
+    throw new FleetlogError('FLEETLOG_USAGE', `--control is "${at}"; write HOST:PORT, such as 127.0.0.1:0.`);
+  }
+  return ReplayControl.listen(replay, address, () => systemClock.nowUs());
 }
 
 function report({ sent, pacer: { error } }: Replay, seconds: number, json: boolean): string {

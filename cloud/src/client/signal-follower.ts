@@ -5,6 +5,9 @@ import { microsOf, queryTime } from './times.js';
 
 export type QueryApi = Pick<ApiClient, 'json' | 'stream'>;
 
+/** What has to be known of a batch to ask for its values. */
+export type BatchSpan = Pick<BatchHeader, 'gateway' | 'stream' | 'codec' | 'firstTimeUs' | 'lastTimeUs'>;
+
 /** Values that were said at one time, by the full names of their signals. */
 export interface SignalRow {
   timeUs: number;
@@ -57,7 +60,7 @@ export class SignalFollower {
     codec,
     firstTimeUs,
     lastTimeUs,
-  }: BatchHeader): Promise<NewValues | undefined> {
+  }: BatchSpan): Promise<NewValues | undefined> {
     if (codec === 'gap-1') return undefined;
     const followed = await this.followed(gateway, stream);
     const { signals } = followed;

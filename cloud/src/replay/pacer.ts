@@ -46,6 +46,7 @@ export class Pacer {
     if (this.startUs === undefined) {
       this.startUs = this.clock.monotonicUs();
       this.startEventUs = eventUs;
+      if (this.isPaused) this.pausedUs = this.startUs; // what was paused before it doesn't delay it
     }
     if (!this.isPaused && this.leftUs(eventUs) <= closeUs) return undefined;
     return this.wait(eventUs, signal);

@@ -34,7 +34,7 @@ export class Replay {
 
   sent = 0;
 
-  /** Event time of the record that was sent last, µs. */
+  /** Event time of the record that was sent last, or that was sought, µs. */
   get positionUs(): number {
     return this.nowAtUs;
   }
@@ -42,6 +42,7 @@ export class Replay {
   /** Goes on from another event time, or from the nearest end of the range. */
   seek(eventUs: number): void {
     this.seekUs = eventUs;
+    this.nowAtUs = eventUs;
     this.playing.abort();
   }
 
