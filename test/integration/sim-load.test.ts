@@ -27,7 +27,8 @@ describe('fleetlog-sim load', function () {
       ...args,
       ...'--frames-per-second 200 --interval 200ms --duration 3s --ramp-up 500ms'.split(' '),
       ...'--storm 1s --storm-share 0.5 --processes 2 --think 20ms --json'.split(' '),
-      ...['--html', join(folder.path, 'load.html')],
+      '--html',
+      join(folder.path, 'load.html'),
     ]);
     assert.equal(done.status, 0, done.stderr);
     assert.match(done.stderr, /connected .* batches\/s/);

@@ -38,7 +38,8 @@ const POINTS_MAX = 900;
 /** Lines over a common axis, from 0 up. */
 export function lineChart({ title, unit, x, xText, series }: LineChart): string {
   const top = niceCeiling(Math.max(0, ...series.flatMap(({ values }) => values)));
-  const [first = 0, last = 1] = [x[0], x.at(-1)];
+  const first = x.at(0) ?? 0;
+  const last = x.at(-1) ?? 1;
   const toX = (value: number): number =>
     LEFT + ((WIDTH - LEFT - RIGHT) * (value - first)) / (last - first || 1);
   const toY = (value: number): number => HEIGHT - BOTTOM - ((HEIGHT - TOP - BOTTOM) * value) / top;

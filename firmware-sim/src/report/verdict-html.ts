@@ -116,9 +116,8 @@ export function verdictHtml(verdict: Verdict, ledger: Ledger, happened: readonly
 
 /** Records by minute of the drive, over all streams. */
 function said({ streams }: Ledger): number[] {
-  const counts: number[] = [];
-  for (const { minutes } of streams) {
-    for (const [minute, records] of minutes) counts[minute] = (counts[minute] ?? 0) + records;
-  }
-  return Array.from(counts, (records = 0) => records);
+  const last = Math.max(-1, ...streams.map(({ minutes }) => minutes.at(-1)?.[0] ?? -1));
+  const counts = Array.from({ length: last + 1 }, () => 0);
+  for (const { minutes } of streams) for (const [minute, records] of minutes) counts[minute] += records;
+  return counts;
 }
