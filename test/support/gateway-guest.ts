@@ -1,6 +1,8 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { CAN_RTR_FLAG } from '@fleetlog/shared/can';
 import { systemClock } from '@fleetlog/shared/util';
 import { loadLibc } from '#gateway/sources/socketcan/libc.js';
@@ -76,9 +78,24 @@ async function candump(): Promise<ChildProcess> {
   return child;
 }
 
+/** A vehicle of `fleetlog-sim` on the bus, until it has said something. */
+async function simulatedVehicle(): Promise<void> {
+  const frames = (): number => readFileSync(reference, 'utf8').split('\n').length;
+  const before = frames();
+  const sim = fileURLToPath(import.meta.resolve('#sim/cli/bin.js'));
+  const vehicle = spawn(process.execPath, [sim, 'stream', '--format', 'candump', '--to', 'can:vcan0'], {
+    stdio: 'inherit',
+  });
+  const ended = once(vehicle, 'exit');
+  await until('a vehicle speaks', () => frames() > before + 500 || pause(50).then(() => false), PATIENCE_MS);
+  vehicle.kill('SIGTERM');
+  await ended;
+}
+
 async function everySortOfFrame(gateway: MeasuredGateway): Promise<void> {
   const witness = await candump();
   run('canplayer', '-t', '-I', join(folder, 'drive.candump'), 'vcan0=can0');
+  await simulatedVehicle();
   run('cangen', 'vcan0', '-g', '0', '-n', '5000', '-I', 'i', '-L', '8', '-D', 'r');
   run('cangen', 'vcan0', '-g', '0', '-n', '2000', '-f', '-b', '-m'); // CAN FD, with and without bit rate switch
   run('cangen', 'vcan0', '-g', '1', '-n', '200', '-m', '-R');

@@ -5,7 +5,7 @@ import { databaseText } from './database.js';
 import { addFleetCommands } from './fleet.js';
 import { addLoadCommand } from './load.js';
 import { recordDrive } from './record.js';
-import { speakSlcan } from './slcan.js';
+import { speakSlcan, speakSlcanOn } from './slcan.js';
 import { streamVehicle } from './stream.js';
 import {
   parseDuration,
@@ -35,6 +35,7 @@ interface StreamOptions {
   rate: number;
   fixRate: number;
   sensorRate: number;
+  to?: string;
 }
 
 /** `fleetlog-sim`. */
@@ -67,8 +68,10 @@ export function simCommand(): Command {
   describeCommand(sim.command('stream'), 'Speaks like a vehicle under way, now, until it is stopped.', [
     'fleetlog-sim stream --seed 7 --format candump',
     'fleetlog-sim stream --seed 7 --format nmea --fix-rate 5',
-    "socat PTY,raw,echo=0,link=./ublox EXEC:'npx fleetlog-sim stream --format ubx'",
-    "socat PTY,raw,echo=0,link=./imu EXEC:'npx fleetlog-sim stream --format imu'",
+    'fleetlog-sim stream --format ubx --to pty:./ublox',
+    'fleetlog-sim stream --format imu --to pty:./imu',
+    'fleetlog-sim stream --format nmea --to gpsd:127.0.0.1:2947',
+    'fleetlog-sim stream --format candump --to can:vcan0',
   ])
     .option('--seed <n>', 'which vehicle and drive, a whole number', parseSeed, 1)
     .requiredOption(
@@ -76,6 +79,7 @@ export function simCommand(): Command {
       'candump (CAN frames), nmea (GPS sentences), ubx (the same with packets of u-blox) or imu (packets of an inertial sensor)',
       parseFormat,
     )
+    .option('--to <port>', 'a port in the place of standard output: pty:PATH, gpsd:HOST:PORT, can:INTERFACE')
     .option('--interface <name>', 'interface name in candump text', 'can0')
     .option(
       '--rate <factor>',
@@ -106,12 +110,15 @@ export function simCommand(): Command {
   describeCommand(
     sim.command('slcan'),
     "Is a CAN adapter on the vehicle's bus that speaks the Lawicel protocol on standard input and output.",
-    ["socat PTY,raw,echo=0,link=./slcan EXEC:'npx fleetlog-sim slcan --seed 7'"],
+    ['fleetlog-sim slcan --seed 7 --to pty:./slcan'],
   )
     .option('--seed <n>', 'which vehicle and drive, a whole number', parseSeed, 1)
     .option('--rate <factor>', 'frames come this many times as often, 0.1 to 4', parseFactor, 1)
-    .action((options: { seed: number; rate: number }) =>
-      speakSlcan(options, process.stdin, process.stdout, systemClock, stopSignal()),
+    .option('--to <port>', 'a serial port in the place of standard input and output: pty:PATH')
+    .action(({ to, ...options }: { seed: number; rate: number; to?: string }) =>
+      to === undefined
+        ? speakSlcan(options, process.stdin, process.stdout, systemClock, stopSignal())
+        : speakSlcanOn({ ...options, to }, process.stdout, systemClock, stopSignal()),
     );
   addFleetCommands(sim);
   addLoadCommand(sim);

@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
-import { systemCode } from '@fleetlog/shared/errors';
+import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
 import type { Clock } from '@fleetlog/shared/util';
 import { CanBus } from '../vehicle/can-bus.js';
 import { GpsReceiver } from '../vehicle/gps.js';
 import { Imu } from '../vehicle/imu.js';
 import { UbloxReceiver } from '../vehicle/ublox.js';
+import { openPort } from '../ports/port.js';
 import type { SpokenFormat } from './values.js';
 
 export interface StreamOptions {
@@ -15,6 +16,8 @@ export interface StreamOptions {
   rate: number;
   fixRateHz: number;
   sensorRateHz: number;
+  /** A port in the place of the output. */
+  to?: string;
 }
 
 /** How often text is written: coarse, because a wake-up costs more than the twenty frames that it brings. */
@@ -24,7 +27,8 @@ const FRAME_US = 1000;
 
 /**
  * `fleetlog-sim stream`: what the vehicle says, in real time, until the signal aborts or nobody reads any more. A
- * reader who is slow gets everything later: the text carries the times at which it was said.
+ * reader who is slow gets everything later: the text carries the times at which it was said. With a port, `output` only
+ * gets a line that says when it is there.
  */
 export async function streamVehicle(
   options: StreamOptions,
@@ -32,8 +36,11 @@ export async function streamVehicle(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<void> {
+  checkPort(options);
   const startUs = clock.nowUs();
   const next = speaker(options, startUs);
+  await using port = options.to === undefined ? undefined : await openPort(options.to);
+  if (port) output.write(`ready ${port.name}\n`);
   const gone = new AbortController();
   output.on('error', (error) => gone.abort(error));
   const until = AbortSignal.any([signal, gone.signal]);
@@ -42,7 +49,8 @@ export async function streamVehicle(
     for (;;) {
       const elapsedUs = clock.monotonicUs() - originUs - FRAME_US;
       for (let text = next(elapsedUs); text.length > 0; text = next(elapsedUs)) {
-        if (!output.write(text)) await once(output, 'drain', { signal: until });
+        if (port) await port.write(text);
+        else if (!output.write(text)) await once(output, 'drain', { signal: until });
       }
       await clock.sleep(TICK_MS, until);
     }
@@ -50,6 +58,13 @@ export async function streamVehicle(
     if (!until.aborted) throw error;
     if (gone.signal.aborted && systemCode(gone.signal.reason) !== 'EPIPE') throw gone.signal.reason;
   }
+}
+
+/** What goes with what. Errors: FLEETLOG_USAGE. */
+function checkPort({ to = '', format }: StreamOptions): void {
+  const wanted = to.startsWith('can:') ? 'candump' : to.startsWith('gpsd:') ? 'nmea' : format;
+  if (format === wanted) return;
+  throw new FleetlogError('FLEETLOG_USAGE', `--to ${to} needs --format ${wanted}, not ${format}.`);
 }
 
 function speaker(options: StreamOptions, startUs: number): (elapsedUs: number) => Uint8Array | string {
