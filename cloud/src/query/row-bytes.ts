@@ -6,22 +6,25 @@ for (let i = 0; i < 1000; i++) {
   triples.set([48 + Math.floor(i / 100), 48 + (Math.floor(i / 10) % 10), 48 + (i % 10)], 3 * i);
 }
 const letterZ = 0x5a;
+/** Of `2026-11-05T10:00:00.000000Z`, and the words of it that a second's times share. */
+const timeBytes = 27;
+const headWords = 5;
 /** Bytes that a character takes in UTF-8, at most, counted in those of `String.length`. */
 const utf8Max = 3;
 
 /** Texts of numbers that are remembered, and their longest: `-1.2345678901234567e-300`. */
-const numbersMax = 2048;
+const numbersMax = 8192;
 const numberBytes = 24;
 
 /** Rows as UTF-8, one behind the other. Times and numbers, of which rows are made, go in without a string each. */
 export class RowBytes {
   length = 0;
   private buffer: Buffer;
+  private view: DataView;
   private readonly times = new IsoWriter();
-  private second = NaN;
-  /** `2026-11-05T10:00:00.` */
-  private readonly head = new Uint8Array(64);
-  private headLength = 0;
+  /** Begin of the second that `head` is, and this: `2026-11-05T10:00:00.`, four characters a word. */
+  private secondUs = NaN;
+  private readonly head = new Uint32Array(headWords);
   /** Signals say the same numbers again and again: each at a place that its bits decide, NaN where there is none. */
   private readonly known = new Float64Array(numbersMax).fill(NaN);
   private readonly knownText = new Uint8Array(numbersMax * numberBytes);
@@ -31,12 +34,14 @@ export class RowBytes {
 
   constructor(private readonly bytesMin: number) {
     this.buffer = Buffer.allocUnsafeSlow(bytesMin);
+    this.view = viewOf(this.buffer);
   }
 
   /** What was written; it belongs to the caller. */
   take(): Uint8Array {
     const taken = this.buffer.subarray(0, this.length);
     this.buffer = Buffer.allocUnsafeSlow(this.bytesMin);
+    this.view = viewOf(this.buffer);
     this.length = 0;
     return taken;
   }
@@ -60,7 +65,7 @@ export class RowBytes {
   number(value: number): void {
     const { double, halves, known } = this;
     double[0] = value;
-    const place = (Math.imul(halves[0] ^ Math.imul(halves[1], 0x85eb_ca6b), 0x9e37_79b1) >>> 21) % numbersMax;
+    const place = (Math.imul(halves[0] ^ Math.imul(halves[1], 0x85eb_ca6b), 0x9e37_79b1) >>> 19) % numbersMax;
     if (known[place] !== value && !this.learn(place, value)) return;
     this.reserve(numberBytes);
     const { buffer, knownText } = this;
@@ -85,31 +90,40 @@ export class RowBytes {
 
   /** As `isoMicros`. */
   time(timeUs: number): void {
-    const second = Math.floor(timeUs / 1e6);
-    if (second !== this.second && !this.setSecond(second, timeUs)) {
-      this.text(this.times.text(timeUs));
-      return;
+    let us = timeUs - this.secondUs;
+    if (!(us >= 0 && us < 1e6)) {
+      if (!this.setSecond(timeUs)) {
+        this.text(this.times.text(timeUs));
+        return;
+      }
+      us = timeUs - this.secondUs;
     }
-    this.reserve(64);
-    const { buffer, head, headLength } = this;
-    let at = this.length;
-    for (let i = 0; i < headLength; i++) buffer[at++] = head[i];
-    const us = timeUs - second * 1e6;
-    const ms = Math.floor(us / 1000);
-    for (let i = 0; i < 3; i++) buffer[at + i] = triples[3 * ms + i];
-    for (let i = 0; i < 3; i++) buffer[at + 3 + i] = triples[3 * (us - 1000 * ms) + i];
-    buffer[at + 6] = letterZ;
-    this.length = at + 7;
+    this.reserve(timeBytes);
+    const { buffer, view, head } = this;
+    const at = this.length;
+    for (let i = 0; i < headWords; i++) view.setUint32(at + 4 * i, head[i]);
+    const ms = (us / 1000) | 0;
+    const high = 3 * ms;
+    const low = 3 * (us - 1000 * ms);
+    buffer[at + 20] = triples[high];
+    buffer[at + 21] = triples[high + 1];
+    buffer[at + 22] = triples[high + 2];
+    buffer[at + 23] = triples[low];
+    buffer[at + 24] = triples[low + 1];
+    buffer[at + 25] = triples[low + 2];
+    buffer[at + 26] = letterZ;
+    this.length = at + timeBytes;
   }
 
-  /** False where times aren't written as dates are, or not with whole µs. */
-  private setSecond(second: number, timeUs: number): boolean {
-    const text = this.times.text(timeUs);
-    const isDate = text.endsWith('Z') && Number.isInteger(timeUs);
-    this.second = isDate ? second : NaN;
-    this.headLength = isDate ? text.length - 7 : 0;
-    for (let i = 0; i < this.headLength; i++) this.head[i] = text.charCodeAt(i);
-    return isDate;
+  /** False where the time isn't written as dates of our millennia are, or isn't of whole µs. */
+  private setSecond(timeUs: number): boolean {
+    const text = Buffer.from(this.times.text(timeUs));
+    this.secondUs = NaN;
+    if (text.length !== timeBytes || text[timeBytes - 1] !== letterZ || !Number.isInteger(timeUs))
+      return false;
+    this.secondUs = 1e6 * Math.floor(timeUs / 1e6);
+    for (let i = 0; i < headWords; i++) this.head[i] = text.readUInt32BE(4 * i);
+    return true;
   }
 
   private reserve(bytes: number): void {
@@ -117,5 +131,9 @@ export class RowBytes {
     const larger = Buffer.allocUnsafeSlow(Math.max(2 * this.buffer.length, this.length + bytes));
     larger.set(this.buffer.subarray(0, this.length));
     this.buffer = larger;
+    this.view = viewOf(larger);
   }
 }
+
+const viewOf = ({ buffer, byteOffset, length }: Uint8Array): DataView =>
+  new DataView(buffer, byteOffset, length);

@@ -77,7 +77,8 @@ export class SignalDecoder {
 
   /** Which bytes of frames with this `canid_t` are looked at; undefined where they are of none of the messages. */
   wants(id: number): Uint8Array | undefined {
-    return this.wanted[this.messageOf(id)];
+    const message = this.messageOf(id);
+    return message < 0 ? undefined : this.wanted[message];
   }
 
   /** Place of the message that frames with this `canid_t` may be of; -1 where there is none. */

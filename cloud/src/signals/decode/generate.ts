@@ -151,6 +151,13 @@ function valuesOf(ranges: readonly (readonly [number, number])[]): number[] {
 
 const parameters = 'rows, from, to, dataStart, data, timeOffsetUs, baseTimeUs, groups';
 
+/**
+ * By text: whoever asks for the same signals again has a function that runs at full speed already. It holds nothing of
+ * whoever used it.
+ */
+const compiled = new Map<string, DecodeFrames>();
+const compiledMax = 256;
+
 function compile({ lines, widths }: CodeWriter): DecodeFrames {
   const before: string[] = [];
   const after: string[] = [];
@@ -177,6 +184,8 @@ function compile({ lines, widths }: CodeWriter): DecodeFrames {
     ...after,
     '};',
   ].join('\n');
+  const known = compiled.get(body);
+  if (known) return known;
   const scratch = new ArrayBuffer(8);
   // Typed arrays have the machine's byte order; all machines that this runs on are little-endian.
   // oxlint-disable-next-line typescript/no-implied-eval, no-new-func -- numbers only, see above
@@ -185,5 +194,8 @@ function compile({ lines, widths }: CodeWriter): DecodeFrames {
     f32: Float32Array,
     f64: Float64Array,
   ) => DecodeFrames;
-  return make(new Uint32Array(scratch), new Float32Array(scratch), new Float64Array(scratch));
+  const run = make(new Uint32Array(scratch), new Float32Array(scratch), new Float64Array(scratch));
+  if (compiled.size >= compiledMax) compiled.clear();
+  compiled.set(body, run);
+  return run;
 }
