@@ -54,6 +54,7 @@ export async function* query(options: QueryOptions): AsyncGenerator<Uint8Array> 
 async function* chunksOf(rows: RowSource, writer: RowWriter, watch: QueryWatch): AsyncGenerator<Uint8Array> {
   const out = new RowBytes(chunkBytes + chunkBytes / 4);
   out.text(writer.head);
+  const one = [0];
   let left = watch.limits.rowsMax;
   let lastUs = -Infinity;
   for (;;) {
@@ -73,6 +74,16 @@ async function* chunksOf(rows: RowSource, writer: RowWriter, watch: QueryWatch):
     lastUs = timeUs;
     writer.row(timeUs, rows.row, out);
     if (out.length >= chunkBytes) yield out.take();
+    const run = rows.nextRun?.(left);
+    if (!run) continue;
+    const { times, values, from, to } = run;
+    for (let i = from; i < to; i++) {
+      one[0] = values[i];
+      writer.row(times[i], one, out);
+      if (out.length >= chunkBytes) yield out.take();
+    }
+    if (to > from) lastUs = times[to - 1];
+    left -= to - from;
   }
   if (out.length > 0) yield out.take();
 }

@@ -22,4 +22,14 @@ export interface RowSource {
   readonly row: readonly (number | undefined)[];
   /** Fills `row` and returns its time in µs; a promise where a source has to be waited for; Infinity at the end. */
   next(): number | Promise<number>;
+  /** The next rows, in the place of as many calls, where they are at hand and have one column with a value each. */
+  nextRun?(rowsMax: number): RowRun | undefined;
+}
+
+/** Rows of one column: entries `[from, to)`. They hold until the next call. */
+export interface RowRun {
+  times: Float64Array;
+  values: Float64Array;
+  from: number;
+  to: number;
 }

@@ -1,5 +1,5 @@
 import type { Series } from '../signals/decode/decoder.js';
-import type { ColumnPart, RowSource } from './row-source.js';
+import type { ColumnPart, RowRun, RowSource } from './row-source.js';
 
 /** Values of some columns. */
 export type SeriesSource = AsyncIterator<Extract<ColumnPart, { series: Series[] }>, unknown>;
@@ -42,6 +42,17 @@ class SourceCursor {
     return this.isAtEnd || (this.timeUs < Infinity && this.timeUs > -Infinity);
   }
 
+  /** Takes all values at hand of its only column, `rowsMax` at most; undefined where there are others, or none. */
+  takeRun(rowsMax: number): RowRun | undefined {
+    if (this.columns.length !== 1 || !this.isSettled || this.isAtEnd) return undefined;
+    const [{ count, times, values }] = this.series;
+    const from = this.at[0];
+    const to = Math.min(count, from + rowsMax);
+    this.at[0] = to;
+    this.timeUs = to < count ? times[to] : Infinity;
+    return { times, values, from, to };
+  }
+
   /** Moves the values of `timeUs` into the row. */
   take(timeUs: number, row: (number | undefined)[]): void {
     let next = Infinity;
@@ -74,6 +85,10 @@ export class RowMerge implements RowSource {
   next(): number | Promise<number> {
     for (const cursor of this.cursors) if (!cursor.isSettled) return this.settled();
     return this.taken();
+  }
+
+  nextRun(rowsMax: number): RowRun | undefined {
+    return this.row.length === 1 && this.cursors.length === 1 ? this.cursors[0].takeRun(rowsMax) : undefined;
   }
 
   private async settled(): Promise<number> {
