@@ -6,6 +6,8 @@ for (let i = 0; i < 1000; i++) {
   triples.set([48 + Math.floor(i / 100), 48 + (Math.floor(i / 10) % 10), 48 + (i % 10)], 3 * i);
 }
 const letterZ = 0x5a;
+const colon = 0x3a;
+const dot = 0x2e;
 /** Of `2026-11-05T10:00:00.000000Z`, and the words of it that a second's times share. */
 const timeBytes = 27;
 const headWords = 5;
@@ -13,7 +15,7 @@ const headWords = 5;
 const utf8Max = 3;
 
 /** Texts of numbers that are remembered, and their longest: `-1.2345678901234567e-300`. */
-const numbersMax = 8192;
+const numbersMax = 16_384;
 const numberBytes = 24;
 
 /** Rows as UTF-8, one behind the other. Times and numbers, of which rows are made, go in without a string each. */
@@ -24,6 +26,7 @@ export class RowBytes {
   private readonly times = new IsoWriter();
   /** Begin of the second that `head` is, and this: `2026-11-05T10:00:00.`, four characters a word. */
   private secondUs = NaN;
+  private minuteUs = NaN;
   private readonly head = new Uint32Array(headWords);
   /** Signals say the same numbers again and again: each at a place that its bits decide, NaN where there is none. */
   private readonly known = new Float64Array(numbersMax).fill(NaN);
@@ -65,8 +68,12 @@ export class RowBytes {
   number(value: number): void {
     const { double, halves, known } = this;
     double[0] = value;
-    const place = (Math.imul(halves[0] ^ Math.imul(halves[1], 0x85eb_ca6b), 0x9e37_79b1) >>> 19) % numbersMax;
-    if (known[place] !== value && !this.learn(place, value)) return;
+    const hash = Math.imul(halves[0] ^ Math.imul(halves[1], 0x85eb_ca6b), 0x9e37_79b1);
+    let place = (hash >>> 18) % numbersMax;
+    if (known[place] !== value) {
+      place ^= 1; // a second place, for two that meet
+      if (known[place] !== value && !this.learn(place, value)) return;
+    }
     this.reserve(numberBytes);
     const { buffer, knownText } = this;
     const from = place * numberBytes;
@@ -117,12 +124,22 @@ export class RowBytes {
 
   /** False where the time isn't written as dates of our millennia are, or isn't of whole µs. */
   private setSecond(timeUs: number): boolean {
-    const text = Buffer.from(this.times.text(timeUs));
     this.secondUs = NaN;
-    if (text.length !== timeBytes || text[timeBytes - 1] !== letterZ || !Number.isInteger(timeUs))
-      return false;
-    this.secondUs = 1e6 * Math.floor(timeUs / 1e6);
-    for (let i = 0; i < headWords; i++) this.head[i] = text.readUInt32BE(4 * i);
+    if (!Number.isInteger(timeUs)) return false;
+    let second = Math.floor((timeUs - this.minuteUs) / 1e6);
+    if (!(second >= 0 && second < 60)) {
+      this.minuteUs = 6e7 * Math.floor(timeUs / 6e7);
+      const text = Buffer.from(this.times.text(this.minuteUs));
+      if (text.length !== timeBytes || text[timeBytes - 1] !== letterZ) {
+        this.minuteUs = NaN;
+        return false;
+      }
+      for (let i = 0; i < headWords; i++) this.head[i] = text.readUInt32BE(4 * i);
+      second = Math.floor((timeUs - this.minuteUs) / 1e6);
+    }
+    const digits = 3 * second;
+    this.head[headWords - 1] = (colon << 24) | (triples[digits + 1] << 16) | (triples[digits + 2] << 8) | dot;
+    this.secondUs = this.minuteUs + 1e6 * second;
     return true;
   }
 
