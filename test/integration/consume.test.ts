@@ -3,7 +3,8 @@ import { decodeBatch, decodePlain } from '@fleetlog/shared/batch';
 import { isFleetlogError } from '@fleetlog/shared/errors';
 import { LogClient } from '#cloud/client/index.js';
 import { SequenceReader } from '#cloud/client/sequence-reader.js';
-import { append, canBatch, gapBatch, lineBatch } from '../support/recorded.js';
+import { messageText } from '../support/dbc.js';
+import { append, candumpBatches, canBatch, gapBatch, lineBatch } from '../support/recorded.js';
 import { ended, start, type Ended } from '../support/run-command.js';
 import { serveCloud, type ServingCloud } from '../support/serving-cloud.js';
 import { until } from '../support/until.js';
@@ -33,6 +34,72 @@ async function fill({ log }: ServingCloud): Promise<void> {
 }
 
 describe('fleetlog consume', () => {
+  it('gives values of signals, with the database of their time, with names, units and labels', async () => {
+    await using cloud = await serveCloud();
+    const { catalogue, log } = cloud;
+    const at = { gateway, stream: 'can0', version: undefined };
+    const tail = 'VAL_ 256 Temp 90 "warm" ;';
+    for (const [name, factor, fromUs, toUs] of [
+      ['old', 1, undefined, second + 2000],
+      ['new', 2, second + 2000, undefined],
+    ] as const) {
+      const text = messageText([`Temp : 0|8@1+ (${factor},0) [0|0] "C" Node`], 'BO_ 256 Engine: 8 Node');
+      const bytes = Buffer.from(`${text}\n${tail}\n`);
+      await catalogue.add({ name, file: '', bytes, ignoreErrors: false, nowUs: 0 });
+      await catalogue.assign({ ...at, database: name, fromUs, toUs }, { replace: false });
+    }
+    const frames = (...all: [ms: number, temp: number][]): Buffer =>
+      Buffer.from(
+        all.map(([ms, temp]) => `(1500000000.00${ms}000) can0 100#${temp.toString(16)}\n`).join(''),
+      );
+    await append(log, candumpBatches(frames([0, 90], [2, 90], [1, 20]), { gateway }, 3));
+    await append(log, [
+      canBatch([second], { gateway: 'van-8' }),
+      lineBatch(
+        [
+          {
+            timeUs: second,
+            text: '$GPGGA,092725.00,4717.11399,N,00833.91590,E,1,08,1.01,499.6,M,48.0,M,,*5B\r\n',
+          },
+        ],
+        {
+          gateway,
+        },
+      ),
+    ]);
+    const said = lines(
+      await run(cloud, 'consume', '--group', 'g', ...all, '--decode', 'signals', '--commit'),
+    );
+    const temps = said.filter(({ signal }) => signal === 'can0/Engine/Temp');
+    assert.deepEqual(
+      temps.map(({ gateway: of, stream, time, value, unit, label }) => [
+        of,
+        stream,
+        time,
+        value,
+        unit,
+        label,
+      ]),
+      [
+        [gateway, 'can0', '2017-07-14T02:40:00.000000Z', 90, 'C', 'warm'],
+        [gateway, 'can0', '2017-07-14T02:40:00.001000Z', 20, 'C', undefined],
+        [gateway, 'can0', '2017-07-14T02:40:00.002000Z', 180, 'C', 'warm'],
+      ],
+    );
+    assert.ok(
+      said.some(({ signal, unit }) => signal === 'gps0/GGA/altitude' && unit === 'm'),
+      JSON.stringify(said),
+    );
+    assert.ok(
+      said.every(({ gateway: of }) => of === gateway),
+      'where no database applies there are no values',
+    );
+    assert.match(
+      (await run(cloud, 'consume', '--group', 'g', '--decode', 'signals', '--format', 'candump')).stderr,
+      /choose --format ndjson/,
+    );
+  });
+
   it('prints a line for each batch, and the next run goes on behind what was committed', async () => {
     await using cloud = await serveCloud();
     await fill(cloud);

@@ -5,13 +5,14 @@ import { batchFacts } from '../consumers/batch-facts.js';
 import type { ConsumerEvent } from '../consumers/types.js';
 import { ChunkBuffer } from '../export/chunks.js';
 import { isoMicros } from '../export/iso-time.js';
-import { RecordPool } from '../export/records.js';
+import { RecordPool, type Records } from '../export/records.js';
 import type { TimeCorrection } from '../time/correction.js';
+import type { SignalLines } from './signal-lines.js';
 import { tailPieces } from './tail-format.js';
 
 export const consumeFormats = ['ndjson', 'cbor'] as const;
 export type ConsumeFormat = (typeof consumeFormats)[number];
-export const recordFormats = ['ndjson', 'candump'] as const;
+export const recordFormats = ['ndjson', 'candump', 'signals'] as const;
 export type RecordFormat = (typeof recordFormats)[number];
 
 type BatchEvent = Extract<ConsumerEvent, { event: 'batch' }>;
@@ -21,6 +22,8 @@ export interface ConsumeFormatOptions {
   /** Records as text in front of their batch, in the place of the batch's bytes. */
   decode: RecordFormat | undefined;
   correct: ((header: BatchHeader) => Promise<TimeCorrection | undefined>) | undefined;
+  /** Writes records that are to come as the values of their signals. */
+  signals: SignalLines;
 }
 
 const framesPerPiece = 4096;
@@ -57,7 +60,7 @@ export class ConsumeFormatter {
       header = batch.header;
       if (decode !== undefined && header.codec !== 'gap-1') {
         const records = this.pool.decodeCorrected(batch, await correct?.(header));
-        for (const text of this.pieces(header, records)) {
+        for await (const text of this.pieces(header, records)) {
           yield* this.chunks.add(
             this.options.format === 'cbor' ? this.encode({ event: 'records', text }) : text,
           );
@@ -84,8 +87,9 @@ export class ConsumeFormatter {
     yield* this.chunks.add(this.encode(facts));
   }
 
-  private *pieces(header: BatchHeader, records: ReturnType<RecordPool['decode']>): Generator<Uint8Array> {
-    if (this.options.decode === 'ndjson') yield* tailPieces('ndjson', header, records);
+  private async *pieces(header: BatchHeader, records: Records): AsyncGenerator<Uint8Array> {
+    if (this.options.decode === 'signals') yield* this.options.signals.format(header, records);
+    else if (this.options.decode === 'ndjson') yield* tailPieces('ndjson', header, records);
     else if (records.kind === 'can') {
       const candump = new CandumpFormatter();
       const { count } = records.columns;

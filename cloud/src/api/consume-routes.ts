@@ -7,6 +7,7 @@ import { ConsumeFormatter, type ConsumeFormat, type RecordFormat } from './consu
 import type { ApiContext } from './context.js';
 import { CommitBody, CommittedBody, ConsumeQuery, MemberParams } from './group-schemas.js';
 import { ErrorBody } from './schemas.js';
+import { SignalLines } from './signal-lines.js';
 import { sendStream } from './stream-reply.js';
 import { parseTime } from './time.js';
 
@@ -63,7 +64,7 @@ export function consumeRoutes(app: FastifyInstance, context: ApiContext): void {
         clientGone.signal,
       );
       const correct = times === 'corrected' ? index.correction.bind(index) : undefined;
-      const formatter = new ConsumeFormatter({ format, decode, correct });
+      const formatter = new ConsumeFormatter({ format, decode, correct, signals: new SignalLines(context) });
       await sendStream(reply, {
         chunks: formatted(joined.events, formatter),
         contentType: format === 'ndjson' ? 'application/x-ndjson' : 'application/cbor-seq',

@@ -26,7 +26,10 @@ export const ConsumeQuery = Type.Object(
     stream: Type.Optional(Names('Stream.')),
     format: Type.Optional(choice(consumeFormats, 'ndjson where not given.')),
     decode: Type.Optional(
-      choice(recordFormats, 'Records as text in front of their batch, in the place of its bytes.'),
+      choice(
+        recordFormats,
+        'Records as text in front of their batch, in the place of its bytes; `signals`: a line for each value.',
+      ),
     ),
     times: Type.Optional(
       choice(timesNames, 'Of decoded records: as the clock is known now (where not given), or as stamped.'),

@@ -11,6 +11,7 @@ import { contextOf, createSubcommand, type CliContext, type CliStreams } from '.
 
 const outputFormats = ['ndjson', 'candump', 'cbor'] as const;
 type OutputFormat = (typeof outputFormats)[number];
+type DecodeWhat = 'records' | 'signals';
 type BatchEvent = Extract<WireEvent, { event: 'batch' }>;
 
 interface ConsumeOptions {
@@ -18,7 +19,8 @@ interface ConsumeOptions {
   from?: string;
   gateway?: string[];
   stream?: string[];
-  decode: boolean;
+  /** Bare `--decode` comes as true, which counts as records. */
+  decode?: DecodeWhat | true;
   commit?: number;
   format: OutputFormat;
   times?: string;
@@ -32,6 +34,11 @@ function commitMode(text: string): number {
   const count = /^\d{1,9}$/.test(text) ? Number(text) : 0;
   if (count === 0) throw new InvalidArgumentError('Write each, on-exit, or a number of batches.');
   return count;
+}
+
+function decodeWhat(text: string): DecodeWhat {
+  if (text === 'records' || text === 'signals') return text;
+  throw new InvalidArgumentError('Write records or signals.');
 }
 
 function outputFormat(text: string): OutputFormat {
@@ -48,6 +55,7 @@ export function consumeCommand(streams: CliStreams): Command {
     [
       'fleetlog consume --group trips --from earliest --commit',
       'fleetlog consume --group can --gateway truck-17 --stream can0 --format candump --commit 100',
+      'fleetlog consume --group values --decode signals --commit',
       'fleetlog consume --group nightly --from -1d --decode --commit on-exit --until-end > day.ndjson',
     ],
   )
@@ -58,7 +66,11 @@ export function consumeCommand(streams: CliStreams): Command {
     )
     .option('--gateway <id...>', 'only these gateways')
     .option('--stream <name...>', 'only these streams')
-    .option('--decode', 'print records, and not batches', false)
+    .option(
+      '--decode [what]',
+      'print, and not batches, records (default of the flag), or signals: values with names and units',
+      decodeWhat,
+    )
     .option(
       '--commit [when]',
       'each batch (default of the flag), a number of batches, or on-exit',
@@ -80,13 +92,17 @@ export function consumeCommand(streams: CliStreams): Command {
 
 function requestOf(options: ConsumeOptions): MemberRequest {
   const { group, from, gateway: gateways, stream, decode, format, times, untilEnd } = options;
-  if (decode && format === 'cbor') {
+  if (decode !== undefined && format === 'cbor') {
     throw new FleetlogError(
       'FLEETLOG_USAGE',
       'CBOR carries batches as they are in the log; leave out --decode, or choose --format ndjson.',
     );
   }
-  const records = format === 'candump' ? 'candump' : decode ? 'ndjson' : undefined;
+  if (decode === 'signals' && format === 'candump') {
+    throw new FleetlogError('FLEETLOG_USAGE', 'candump has no place for signals; choose --format ndjson.');
+  }
+  const ndjson = decode === 'signals' ? 'signals' : 'ndjson';
+  const records = format === 'candump' ? 'candump' : decode === undefined ? undefined : ndjson;
   return { group, from, gateways, streams: stream, decode: records, times, untilEnd };
 }
 

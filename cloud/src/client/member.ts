@@ -10,7 +10,7 @@ export interface MemberRequest {
   gateways?: readonly string[] | undefined;
   streams?: readonly string[] | undefined;
   untilEnd?: boolean | undefined;
-  decode?: 'ndjson' | 'candump' | undefined;
+  decode?: 'ndjson' | 'candump' | 'signals' | undefined;
   times?: string | undefined;
 }
 
