@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { globSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bins, run } from '../support/chaos/process.js';
 import { CloudDouble } from '../support/cloud-double.js';
 import { CloudProcess } from '../support/cloud-process.js';
+import { LoopDisk } from '../support/loop-disk.js';
 import { tempFolder } from '../support/temp-folder.js';
 
 interface Verdict {
@@ -98,6 +100,46 @@ describe('fleetlog-sim run and verify', function () {
     }
     const ledger = await readFile(join(folder.path, 'run', 'ledger.json'), 'utf8');
     assert.ok(ledger.length < 3000, 'a ledger is no copy');
+  });
+
+  it('find every record when clocks jump, cards fail, links are slow or metered, and the cloud is attacked', async function () {
+    const canMount = process.getuid?.() === 0 && (await LoopDisk.whyNot()) === undefined;
+    if (!canMount) console.log('      without failing cards: they need root and disks of their own');
+    const hasFalseClock = globSync('/usr/lib/*-linux-gnu/faketime/libfaketime.so.1').length > 0;
+    if (!hasFalseClock)
+      console.log('      without false clocks: they need libfaketime (apt-get install faketime)');
+    await using folder = await tempFolder('sim-run');
+    const path = join(folder.path, 'scenario.yaml');
+    const faults = [
+      'faults:',
+      '  - { at: 1s, for: 6s, fault: hostile }',
+      '  - { at: 1s, for: 5s, fault: satellite, vehicles: [slow] }',
+      '  - { at: 2s, for: 5s, fault: roaming, budget: 4kB, vehicles: [abroad] }',
+      ...(hasFalseClock ? ['  - { at: 2s, for: 3s, fault: clock-jump, by: -2h, vehicles: [late] }'] : []),
+      ...(canMount
+        ? [
+            '  - { at: 2s, for: 4s, fault: disk-full, vehicles: [full] }',
+            '  - { at: 3s, for: 3s, fault: disk-readonly, vehicles: [worn] }',
+            '  - { at: 3s, for: 3s, fault: disk-error, vehicles: [broken] }',
+          ]
+        : []),
+      'vehicles:',
+    ];
+    const names = ['slow', 'abroad', 'late', 'full', 'worn', 'broken'];
+    const vehicles = names.map((name) => `  ${name}: { kind: electric-car }`);
+    await writeFile(path, ['name: test', 'duration: 8s', ...faults, ...vehicles, ''].join('\n'));
+    const data = join(folder.path, 'run');
+    const done = await run(bins.sim, ['run', path, '--data', data, '--json']);
+    assert.equal(done.status, 0, done.stderr);
+    const log = (name: string): Promise<string> => readFile(join(data, 'logs', `${name}.log`), 'utf8');
+    const cloud = await log('cloud');
+    for (const code of ['FLEETLOG_LOGIN', 'FLEETLOG_BATCH_LIMIT']) assert.match(cloud, new RegExp(code));
+    if (hasFalseClock) assert.match(await log('late'), /stepped by -7200/);
+    if (canMount) {
+      assert.match(await log('full'), /ENOSPC|No space left/i);
+      assert.match(await log('worn'), /EROFS|read-only/i);
+      assert.match(await log('broken'), /EIO|Input\/output error/i);
+    }
   });
 
   it('refuse a scenario with the path of the key, and a ledger that is none', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { happeningText, timelineOf } from '#sim/fleet/timeline.js';
-import { letHappen } from '#sim/fleet/mishaps.js';
+import { letHappen, type Mishap } from '#sim/fleet/mishaps.js';
 import { loadScenario, type FleetPlan } from '#sim/scenario/load.js';
 import { physicalKindOf, streamsOf } from '#sim/vehicle/kinds.js';
 import { FakeClock } from '../support/fake-clock.js';
@@ -41,6 +41,36 @@ describe('what goes wrong in a scenario', () => {
       'a cloud of one vehicle',
       'faults: [{ at: 1s, for: 1s, fault: cloud-restart, vehicles: [bus] }]\n',
       /"faults\.0\.vehicles" doesn't go with a cloud-restart/,
+    ],
+    [
+      'an attack on one vehicle',
+      'faults: [{ at: 1s, for: 1s, fault: hostile, vehicles: [bus] }]\n',
+      /"faults\.0\.vehicles" doesn't go with a hostile/,
+    ],
+    [
+      'a jump to nowhere',
+      'faults: [{ at: 1s, for: 1s, fault: clock-jump }]\n',
+      /missing key "faults\.0\.by"/,
+    ],
+    [
+      'a jump without a sign',
+      'faults: [{ at: 1s, for: 1s, fault: clock-jump, by: 1h }]\n',
+      /"faults\.0\.by" must be a signed duration such as -1h/,
+    ],
+    [
+      'a jump of something else',
+      'faults: [{ at: 1s, for: 1s, fault: satellite, by: +1h }]\n',
+      /"faults\.0\.by" doesn't go with satellite/,
+    ],
+    [
+      'roaming without a price',
+      'faults: [{ at: 1s, for: 1s, fault: roaming }]\n',
+      /missing key "faults\.0\.budget"/,
+    ],
+    [
+      'a budget without a unit',
+      'faults: [{ at: 1s, for: 1s, fault: roaming, budget: "40" }]\n',
+      /"faults\.0\.budget" must be a budget such as 50kB/,
     ],
     [
       'a tunnel without units',
@@ -112,11 +142,13 @@ describe('what goes wrong in a scenario', () => {
     const note = (what: string) => (): void => {
       seen.push(`${what} ${Math.round((clock.monotonicUs() - beganUs) / 1e6)}`);
     };
-    const link = { freeze: note('freeze'), thaw: note('thaw') };
-    const links = new Map([['bus', link]]) as unknown as Parameters<typeof letHappen>[2]['links'];
-    const power = (gateway: string, isUp: boolean): void => note(`${gateway} ${isUp ? 'on' : 'off'}`)();
+    const mishap =
+      (what: string): Mishap =>
+      ({ gateway, isUp }) =>
+        note(`${gateway} ${what} ${isUp ? 'over' : 'on'}`)();
+    const mishaps = { 'no-network': mishap('silent'), 'power-cut': mishap('dark') };
     const say = (): void => {};
-    await letHappen(timelineOf(plan), 2, { links, power }, { clock, say }, never);
-    assert.deepEqual(seen, ['freeze 3', 'bus off 6', 'bus on 7', 'thaw 13']);
+    await letHappen(timelineOf(plan), 2, mishaps, { clock, say }, never);
+    assert.deepEqual(seen, ['bus silent on 3', 'bus dark on 6', 'bus dark over 7', 'bus silent over 13']);
   });
 });

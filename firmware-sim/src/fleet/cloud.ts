@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { announcement, type Processes, type RunningProcess } from '../processes/processes.js';
@@ -7,6 +8,9 @@ export interface CloudAddress {
   mqttUrl: string;
   httpUrl: string;
 }
+
+/** Of gateways, by their ids. */
+export type Passwords = Record<string, { password: string }>;
 
 const script = fileURLToPath(new URL('../../../cloud/dist/cli/cloud-bin.js', import.meta.url));
 
@@ -18,11 +22,19 @@ export class OwnCloud {
   ) {}
 
   /** Resolves when it serves. Errors: the sentence of a cloud that can't. */
-  static async start(processes: Processes, folder: string): Promise<OwnCloud> {
+  static async start(
+    processes: Processes,
+    folder: string,
+    /** Who may connect; everybody where absent. */
+    passwords: Passwords | undefined,
+  ): Promise<OwnCloud> {
+    const config = join(folder, 'cloud.yaml');
+    const users = passwords && { users: passwords };
+    await writeFile(config, `${JSON.stringify({ data: join(folder, 'cloud'), mqtt: { ...users } })}\n`); // JSON is YAML
     let [mqtt, http] = ['127.0.0.1:0', '127.0.0.1:0'];
     let first: RunningProcess | undefined;
     const supervised = new Supervised(() => {
-      const args = ['--data', join(folder, 'cloud'), '--mqtt', mqtt, '--http', http];
+      const args = ['--config', config, '--mqtt', mqtt, '--http', http];
       const running = processes.start('cloud', script, args);
       first ??= running;
       return running;
@@ -31,8 +43,8 @@ export class OwnCloud {
     return new OwnCloud({ mqttUrl: `mqtt://${mqtt}`, httpUrl: `http://${http}` }, supervised);
   }
 
-  cut(): void {
-    this.supervised.cut();
+  cut(): Promise<void> {
+    return this.supervised.cut();
   }
 
   /** Resolves when it serves again. */

@@ -2,9 +2,9 @@ import { fileURLToPath } from 'node:url';
 import type { Clock } from '@fleetlog/shared/util';
 import type { Processes } from '../processes/processes.js';
 import type { FleetPlan } from '../scenario/load.js';
-import type { CloudAddress, OwnCloud } from './cloud.js';
+import type { CloudAddress, OwnCloud, Passwords } from './cloud.js';
 import { writeGatewayConfig, type PreparedGateway } from './gateways.js';
-import { LinkProxy } from './link-proxy.js';
+import { Mischief } from './mischief.js';
 import { letHappen } from './mishaps.js';
 import { Progress } from './progress.js';
 import { Supervised } from './supervised.js';
@@ -27,6 +27,7 @@ export interface ForwardOptions {
   startUs: number;
   /** Gateways at work at one time where time is virtual. */
   parallel: number;
+  passwords: Passwords | undefined;
 }
 
 const gatewayScript = fileURLToPath(new URL('../../../gateway/dist/cli/bin.js', import.meta.url));
@@ -41,11 +42,15 @@ export async function forward(options: ForwardOptions, parts: RunParts): Promise
       'Time is virtual: vehicles have their tunnels, but nothing happens to network, power and cloud.',
     );
   }
-  await using links = new Links();
+  const names = gateways.map(({ gateway }) => gateway);
+  const mischief = Mischief.prepare(timeline, options.address.mqttUrl, names, plan.seed);
+  await using ends = new AsyncDisposableStack();
+  ends.use(mischief);
+  const environments = new Map<string, Record<string, string>>();
   for (const gateway of gateways) {
-    const isCut = timeline.some((one) => one.what === 'link' && one.gateway === gateway.gateway);
-    const url = isCut ? await links.to(gateway.gateway, options.address.mqttUrl) : options.address.mqttUrl;
-    await writeGatewayConfig(gateway, url);
+    const equipment = await mischief.equip(gateway.gateway, gateway.folder);
+    environments.set(gateway.gateway, equipment.environment);
+    await writeGatewayConfig(gateway, equipment, options.passwords?.[gateway.gateway]?.password);
   }
   const stop = new AbortController();
   const signal = AbortSignal.any([parts.signal, stop.signal]);
@@ -54,10 +59,13 @@ export async function forward(options: ForwardOptions, parts: RunParts): Promise
   const reject = (): void => stopped.reject(signal.reason);
   signal.addEventListener('abort', reject, { once: true });
   const running = new Map<string, Supervised>();
-  const power = (gateway: string, isUp: boolean): void | Promise<void> => {
+  const power = async (gateway: string, isUp: boolean): Promise<void> => {
     const victim = gateway === '' ? cloud : running.get(gateway);
-    return isUp ? void victim?.restore() : victim?.cut();
+    if (isUp) void victim?.restore();
+    else await victim?.cut();
   };
+  // Cards can be taken out when nobody uses them any more.
+  ends.defer(async () => void (await Promise.all([...running.values()].map((one) => one.cut()))));
   const progress = new Progress(gateways.length, parts);
   const waiting = [...gateways];
   const worker = async (): Promise<void> => {
@@ -65,7 +73,9 @@ export async function forward(options: ForwardOptions, parts: RunParts): Promise
       signal.throwIfAborted();
       const { gateway, configPath } = next;
       const args = ['--config', configPath, '--until-drained', '--quiet'];
-      const supervised = new Supervised(() => processes.start(gateway, gatewayScript, args));
+      const supervised = new Supervised(() =>
+        processes.start(gateway, gatewayScript, args, environments.get(gateway)),
+      );
       running.set(gateway, supervised);
       await Promise.race([supervised.done, stopped.promise]);
       progress.done();
@@ -76,8 +86,8 @@ export async function forward(options: ForwardOptions, parts: RunParts): Promise
       { length: isVirtual ? Math.min(options.parallel, gateways.length) : gateways.length },
       worker,
     );
-    const mishaps = happen(timeline, startUs, plan, { links: links.byGateway, power }, parts, signal);
-    await Promise.race([Promise.all([mishaps, ...workers]), ...(cloud ? [cloud.failure] : [])]);
+    const happening = happen(timeline, startUs, plan, mischief.mishaps(power), parts, signal);
+    await Promise.race([Promise.all([happening, ...workers]), ...(cloud ? [cloud.failure] : [])]);
   } finally {
     stop.abort(new Error('the run is over'));
     progress.end();
@@ -88,28 +98,12 @@ async function happen(
   timeline: readonly Happening[],
   startUs: number,
   { speed }: FleetPlan,
-  victims: Parameters<typeof letHappen>[2],
+  mishaps: Parameters<typeof letHappen>[2],
   parts: RunParts,
   signal: AbortSignal,
 ): Promise<void> {
   if (timeline.length === 0) return;
   const leadUs = speed === 1 ? startUs - parts.clock.nowUs() : 0;
   if (leadUs > 0) await parts.clock.sleep(leadUs / 1000, signal);
-  await letHappen(timeline, speed, victims, parts, signal);
-}
-
-/** The networks of gateways that lose theirs now and then. */
-class Links implements AsyncDisposable {
-  readonly byGateway = new Map<string, LinkProxy>();
-
-  async to(gateway: string, mqttUrl: string): Promise<string> {
-    const { hostname, port } = new URL(mqttUrl);
-    const link = await LinkProxy.start(Number(port || 1883), hostname);
-    this.byGateway.set(gateway, link);
-    return link.url;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const link of this.byGateway.values()) await link[Symbol.asyncDispose]();
-  }
+  await letHappen(timeline, speed, mishaps, parts, signal);
 }

@@ -4,6 +4,7 @@ import type { StreamEntry } from '../ledger/ledger.js';
 import { recordStream, speechOf } from '../ledger/record.js';
 import type { PlannedVehicle } from '../scenario/load.js';
 import { streamsOf } from '../vehicle/kinds.js';
+import type { Equipment } from './mischief.js';
 
 /** A gateway whose recordings and configuration are written. */
 export interface PreparedGateway {
@@ -50,12 +51,14 @@ export async function prepareGateway(
   return { gateway: vehicle.gateway, folder, configPath: join(folder, 'gateway.yaml'), entries, streams };
 }
 
-/** Writes the gateway's configuration, with the cloud that it shall reach. */
+/** Writes the gateway's configuration, with the cloud that it shall reach and where its buffer lies. */
 export async function writeGatewayConfig(
-  { gateway, folder, configPath, streams }: PreparedGateway,
-  url: string,
+  { gateway, configPath, streams }: PreparedGateway,
+  { mqttUrl: url, dataFolder: data }: Pick<Equipment, 'mqttUrl' | 'dataFolder'>,
+  password: string | undefined,
 ): Promise<void> {
-  const config = { gateway, data: folder, logLevel: 'warn', uplink: { url }, streams };
+  const uplink = { url, ...(password !== undefined && { password }) };
+  const config = { gateway, data, logLevel: 'warn', uplink, streams };
   await writeFile(configPath, `${JSON.stringify(config, null, 2)}\n`); // JSON is YAML
 }
 

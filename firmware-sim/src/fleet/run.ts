@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FleetlogError } from '@fleetlog/shared/errors';
@@ -7,7 +8,7 @@ import type { FleetPlan } from '../scenario/load.js';
 import { CloudLog } from '../verdict/cloud-log.js';
 import { judge, type Verdict } from '../verdict/verdict.js';
 import { Ages } from './ages.js';
-import { OwnCloud, type CloudAddress } from './cloud.js';
+import { OwnCloud, type CloudAddress, type Passwords } from './cloud.js';
 import { teachCloud } from './databases.js';
 import { forward, type RunParts } from './forward.js';
 import { prepareGateway, type PreparedGateway } from './gateways.js';
@@ -33,15 +34,17 @@ const LEAD_US = 1e6;
  */
 export async function runScenario(options: RunOptions, parts: RunParts): Promise<Verdict> {
   const { plan, folder } = options;
-  if (options.cloud && plan.faults.some(({ fault }) => fault === 'cloud-restart')) {
+  const own = plan.faults.find(({ fault }) => fault === 'cloud-restart' || fault === 'hostile');
+  if (options.cloud && own) {
     throw new FleetlogError(
       'FLEETLOG_USAGE',
-      'The scenario restarts the cloud, which a run does to its own only; leave --url and --mqtt out.',
+      `The scenario has ${own.fault}, which a run does to its own cloud only; leave --url and --mqtt out.`,
     );
   }
   await claimFolder(folder);
   await using processes = await Processes.create(join(folder, 'logs'));
-  const cloud = options.cloud ? undefined : await OwnCloud.start(processes, folder);
+  const passwords = passwordsOf(plan);
+  const cloud = options.cloud ? undefined : await OwnCloud.start(processes, folder, passwords);
   const address = options.cloud ?? cloud!.address;
   const log = new CloudLog(address.httpUrl, parts.signal);
   await refuseKnown(log, plan);
@@ -68,7 +71,7 @@ export async function runScenario(options: RunOptions, parts: RunParts): Promise
   const watching = ages?.watch(AbortSignal.any([parts.signal, watched.signal]));
   try {
     const { parallel } = options;
-    await forward({ plan, gateways, processes, address, cloud, startUs, parallel }, parts);
+    await forward({ plan, gateways, processes, address, cloud, startUs, parallel, passwords }, parts);
   } finally {
     watched.abort();
     await watching;
@@ -82,6 +85,14 @@ export async function runScenario(options: RunOptions, parts: RunParts): Promise
   }
   parts.say('All gateways are done; reading the log back.');
   return await judge(ledger, log); // before the processes are disposed of
+}
+
+/** Where somebody may take a gateway's name, names need more than to be known. */
+function passwordsOf({ vehicles, faults }: FleetPlan): Passwords | undefined {
+  if (!faults.some(({ fault }) => fault === 'hostile')) return undefined;
+  return Object.fromEntries(
+    vehicles.map(({ gateway }) => [gateway, { password: randomBytes(16).toString('hex') }]),
+  );
 }
 
 async function claimFolder(folder: string): Promise<void> {
@@ -107,7 +118,9 @@ async function drive(
   { clock, signal, say }: RunParts,
 ): Promise<{ startUs: number; gateways: PreparedGateway[] }> {
   const { vehicles, durationUs, speed } = plan;
-  const pace = speed === 1 ? 'clock' : speed === Infinity ? 'max' : speed;
+  // A clock that jumps can't say when a record is due.
+  const hasFalseClocks = plan.faults.some(({ fault }) => fault === 'clock-jump');
+  const pace = speed === 1 && !hasFalseClocks ? 'clock' : speed === Infinity ? 'max' : speed;
   // The recordings must be there before the drive begins; how long that takes is known from the first vehicle.
   const beganUs = clock.monotonicUs();
   let startUs = plan.virtualStartUs;

@@ -18,11 +18,13 @@ export class Supervised {
     this.launch();
   }
 
-  /** As a power cut does it: SIGKILL. */
-  cut(): void {
+  /** As a power cut does it: SIGKILL. Resolves when it is gone. */
+  async cut(): Promise<void> {
     this.cuts++;
-    this.running?.child.kill('SIGKILL');
+    const { running } = this;
     this.running = undefined;
+    running?.child.kill('SIGKILL');
+    await running?.exit;
   }
 
   /** Power again; resolves with the new process, or undefined where there still is none. */

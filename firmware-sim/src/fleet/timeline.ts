@@ -1,15 +1,19 @@
 import type { FleetPlan, PlannedVehicle, Stretch } from '../scenario/load.js';
+import type { FaultName } from '../scenario/schema.js';
 import { physicalKindOf } from '../vehicle/kinds.js';
 
 /** Something that happens to a run, µs after the start of the drive. */
 export interface Happening {
   atUs: number;
-  what: 'link' | 'power' | 'cloud';
+  what: FaultName;
   /** True where it comes back. */
   isUp: boolean;
   /** Empty for the cloud. */
   gateway: string;
   why: string;
+  /** `by` and `budget` of the fault. */
+  byUs?: number;
+  budgetBytes?: number;
 }
 
 const LOOK_US = 100_000;
@@ -19,11 +23,10 @@ export function timelineOf(plan: FleetPlan): Happening[] {
   const { vehicles, deadZones, faults, durationUs } = plan;
   const happenings =
     deadZones.length === 0 ? [] : vehicles.flatMap((v) => passages(v, deadZones, durationUs));
-  for (const { atUs, forUs, fault, gateways } of faults) {
-    const what = fault === 'no-network' ? 'link' : fault === 'power-cut' ? 'power' : 'cloud';
-    for (const gateway of what === 'cloud' ? [''] : gateways) {
-      happenings.push({ atUs, what, isUp: false, gateway, why: fault });
-      happenings.push({ atUs: atUs + forUs, what, isUp: true, gateway, why: fault });
+  for (const { atUs, forUs, fault: what, gateways, ...more } of faults) {
+    for (const gateway of gateways.length === 0 ? [''] : gateways) {
+      happenings.push({ atUs, what, isUp: false, gateway, why: what, ...more });
+      happenings.push({ atUs: atUs + forUs, what, isUp: true, gateway, why: what, ...more });
     }
   }
   return happenings.sort((a, b) => a.atUs - b.atUs);
@@ -39,12 +42,18 @@ function passages(vehicle: PlannedVehicle, stretches: readonly Stretch[], durati
     const m = drive.placeM;
     const isInside = stretches.some(({ fromM, toM }) => m >= fromM && m < toM);
     if (isInside !== wasInside) {
-      found.push({ atUs, what: 'link', isUp: !isInside, gateway: vehicle.gateway, why: 'dead zone' });
+      found.push({ atUs, what: 'no-network', isUp: !isInside, gateway: vehicle.gateway, why: 'dead zone' });
     }
     wasInside = isInside;
   }
   if (wasInside)
-    found.push({ atUs: durationUs, what: 'link', isUp: true, gateway: vehicle.gateway, why: 'dead zone' });
+    found.push({
+      atUs: durationUs,
+      what: 'no-network',
+      isUp: true,
+      gateway: vehicle.gateway,
+      why: 'dead zone',
+    });
   return found;
 }
 
@@ -52,11 +61,20 @@ function passages(vehicle: PlannedVehicle, stretches: readonly Stretch[], durati
 export function happeningText({ atUs, what, isUp, gateway, why }: Happening): string {
   const seconds = atUs / 1e6;
   const time = `${String(Math.floor(seconds / 60)).padStart(2, '0')}:${(seconds % 60).toFixed(1).padStart(4, '0')}`;
-  const who = what === 'cloud' ? 'the cloud' : gateway;
-  const happens = {
-    link: isUp ? 'has its network back' : 'loses its network',
-    power: isUp ? 'has power again' : 'loses power',
-    cloud: isUp ? 'is started again' : 'is killed',
-  }[what];
-  return `${time} ${who} ${happens} (${why}).`;
+  const who = gateway === '' ? 'the cloud' : gateway;
+  return `${time} ${who} ${words[what][isUp ? 1 : 0]} (${why}).`;
 }
+
+/** What is said when it begins, and when it is over. */
+const words: Record<FaultName, [begins: string, ends: string]> = {
+  'no-network': ['loses its network', 'has its network back'],
+  satellite: ['has a satellite link', 'has its fast link back'],
+  roaming: ['pays for each byte', 'is at home again'],
+  'power-cut': ['loses power', 'has power again'],
+  'clock-jump': ['has its clock set', 'has its clock set right'],
+  'disk-full': ['has no space left on its card', 'has space on its card again'],
+  'disk-readonly': ['has a card that takes no writes', 'has a card that works again'],
+  'disk-error': ['has a card that fails', 'has a card that works again'],
+  'cloud-restart': ['is killed', 'is started again'],
+  hostile: ['is attacked', 'is left alone again'],
+};

@@ -23,6 +23,8 @@ export interface RunningProcess {
  */
 export class Processes {
   private readonly running = new Set<RunningProcess>();
+  /** Names of those that have a log of this run. */
+  private readonly logged = new Set<string>();
   private readonly warden: ChildProcess;
 
   private constructor(private readonly logFolder: string) {
@@ -37,13 +39,20 @@ export class Processes {
     return new Processes(logFolder);
   }
 
-  /** Runs a script of the product with this Node. */
-  start(name: string, script: string, args: readonly string[]): RunningProcess {
+  /** Runs a script of the product with this Node; `environment` is in addition to ours. */
+  start(
+    name: string,
+    script: string,
+    args: readonly string[],
+    environment: Record<string, string> = {},
+  ): RunningProcess {
     const logPath = join(this.logFolder, `${name}.log`);
-    const log = openSync(logPath, 'w');
+    const log = openSync(logPath, this.logged.has(name) ? 'a' : 'w'); // what it said before it was killed is kept
+    this.logged.add(name);
     const child = spawn(process.execPath, [script, ...args], {
       stdio: ['ignore', 'pipe', log],
       detached: true,
+      env: { ...process.env, ...environment },
     });
     closeSync(log);
     const exit = once(child, 'exit').then(([status]) => (status as number | null) ?? 128);

@@ -3,7 +3,7 @@ import { LOOP_M } from '../vehicle/physics/road.js';
 import { checkConfig, durationMs, readYaml } from '@fleetlog/shared/config';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { physicalKindOf } from '../vehicle/kinds.js';
-import { metres, ScenarioSchema, type Scenario } from './schema.js';
+import { budgetBytes, metres, ScenarioSchema, type FaultName, type Scenario } from './schema.js';
 
 const DURATION_US_MAX = 86_400e6;
 /** Each is a gateway. */
@@ -19,9 +19,13 @@ export interface Stretch {
 interface PlannedFault {
   atUs: number;
   forUs: number;
-  fault: 'no-network' | 'power-cut' | 'cloud-restart';
-  /** Empty for the cloud. */
+  fault: FaultName;
+  /** Empty for what happens to the cloud. */
   gateways: readonly string[];
+  /** How far a clock is set. */
+  byUs?: number;
+  /** What a metered link lets through. */
+  budgetBytes?: number;
 }
 
 /** One vehicle of a fleet: what it says is a function of these fields and the time of the start. */
@@ -111,7 +115,7 @@ function stretches(given: Scenario['tunnels'], key: string, source: string): Str
 }
 
 function planFault(
-  { at, for: lasts, fault, vehicles: names }: NonNullable<Scenario['faults']>[number],
+  { at, for: lasts, fault, by, budget, vehicles: names }: NonNullable<Scenario['faults']>[number],
   key: string,
   vehicles: readonly PlannedVehicle[],
   durationUs: number,
@@ -120,9 +124,17 @@ function planFault(
   const atUs = Math.round(durationMs(at) * 1000);
   const forUs = Math.round(durationMs(lasts) * 1000);
   if (atUs >= durationUs) throw refused(source, `"${key}.at" is behind the end of the drive`);
-  const kind = fault as PlannedFault['fault'];
-  if (kind === 'cloud-restart') {
-    if (names) throw refused(source, `"${key}.vehicles" doesn't go with a cloud-restart; remove it`);
+  const kind = fault as FaultName;
+  for (const [name, value, owner] of [
+    ['by', by, 'clock-jump'],
+    ['budget', budget, 'roaming'],
+  ] as const) {
+    if (kind === owner && value === undefined) throw refused(source, `missing key "${key}.${name}"`);
+    if (kind !== owner && value !== undefined)
+      throw refused(source, `"${key}.${name}" doesn't go with ${kind}; remove it`);
+  }
+  if (kind === 'cloud-restart' || kind === 'hostile') {
+    if (names) throw refused(source, `"${key}.vehicles" doesn't go with a ${kind}; remove it`);
     return { atUs, forUs, fault: kind, gateways: [] };
   }
   const gateways = (names ?? ['']).flatMap((name) => {
@@ -131,7 +143,16 @@ function planFault(
     if (members.length === 0) throw refused(source, `"${key}.vehicles": there is no vehicle "${name}"`);
     return members.map(({ gateway }) => gateway);
   });
-  return { atUs, forUs, fault: kind, gateways: [...new Set(gateways)] };
+  return {
+    atUs,
+    forUs,
+    fault: kind,
+    gateways: [...new Set(gateways)],
+    ...(by !== undefined && {
+      byUs: (by.startsWith('-') ? -1 : 1) * Math.round(durationMs(by.slice(1)) * 1000),
+    }),
+    ...(budget !== undefined && { budgetBytes: budgetBytes(budget) }),
+  };
 }
 
 /** Of one vehicle: another vehicle in the scenario changes nothing for it. */

@@ -5,12 +5,27 @@ import { kindNames } from '../vehicle/kinds.js';
 const closed = { additionalProperties: false };
 
 /** One of a few words; a pattern gives a clearer complaint than a union of literals. */
-const words = (names: readonly string[], description: string) =>
-  Type.String({ pattern: `^(${names.join('|')})$`, unit: `kind: ${names.join(', ')}`, description });
+const words = (names: readonly string[], noun: string, description: string) =>
+  Type.String({ pattern: `^(${names.join('|')})$`, unit: `${noun}: ${names.join(', ')}`, description });
+
+/** All that can go wrong by time. */
+const faultNames = [
+  'no-network',
+  'satellite',
+  'roaming',
+  'power-cut',
+  'clock-jump',
+  'disk-full',
+  'disk-readonly',
+  'disk-error',
+  'cloud-restart',
+  'hostile',
+] as const;
+export type FaultName = (typeof faultNames)[number];
 
 const VehicleSchema = Type.Object(
   {
-    kind: words(kindNames, 'What it is'),
+    kind: words(kindNames, 'kind', 'What it is'),
     count: Type.Integer({ minimum: 1, maximum: 1000, default: 1, description: 'How many of them' }),
     fixRate: Type.Integer({
       minimum: 1,
@@ -25,6 +40,10 @@ const VehicleSchema = Type.Object(
 const distancePattern = '^\\d+(\\.\\d+)?\\s*(m|km)$';
 const Distance = (description: string) =>
   Type.String({ pattern: distancePattern, unit: 'distance such as 300m, 1.5km', description });
+
+/** Bytes of a checked budget. */
+export const budgetBytes = (text: string): number =>
+  Math.round(Number.parseFloat(text) * (text.endsWith('MB') ? 1e6 : text.endsWith('kB') ? 1000 : 1));
 
 /** Metres of a checked distance. */
 export const metres = (text: string): number => Number.parseFloat(text) * (text.endsWith('km') ? 1000 : 1);
@@ -41,16 +60,25 @@ const FaultSchema = Type.Object(
   {
     at: Duration('When, from the start of the drive'),
     for: Duration('How long'),
-    fault: Type.String({
-      pattern: '^(no-network|power-cut|cloud-restart)$',
-      unit: 'fault: no-network, power-cut, cloud-restart',
-      description:
-        'no-network: connections stay open and nothing moves; power-cut: kill -9 of the gateway, for so long; cloud-restart: kill -9 of the cloud, for so long',
-    }),
+    fault: words(faultNames, 'fault', 'What goes wrong; scenarios/README.md says how'),
+    by: Type.Optional(
+      Type.String({
+        pattern: '^[+-]\\d+(\\.\\d+)?(ms|s|min|h|d)$',
+        unit: 'signed duration such as -1h, +90s',
+        description: 'clock-jump: how far the wall clock is set',
+      }),
+    ),
+    budget: Type.Optional(
+      Type.String({
+        pattern: '^\\d+(\\.\\d+)?\\s*(B|kB|MB)$',
+        unit: 'budget such as 50kB, 2MB',
+        description: 'roaming: what may pass, in both directions together',
+      }),
+    ),
     vehicles: Type.Optional(
       Type.Array(Type.String(), {
         minItems: 1,
-        description: 'Names, of groups too; default all. Not with cloud-restart',
+        description: 'Names, of groups too; default all. Not with cloud-restart and hostile',
       }),
     ),
   },

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { LinkProxy } from '#sim/fleet/link-proxy.js';
+import { until } from '../support/until.js';
+
+describe("a simulated vehicle's network", () => {
+  /** An echo behind a link, and a client before it that keeps what comes back. */
+  async function linked(body: (link: LinkProxy, client: Socket, heard: () => string) => Promise<void>) {
+    const server = createServer((socket) => socket.on('error', () => undefined).pipe(socket));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    await using link = await LinkProxy.start((server.address() as AddressInfo).port);
+    const client = connect(Number(new URL(link.url).port), '127.0.0.1');
+    client.on('error', () => undefined);
+    let text = '';
+    client.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    await once(client, 'connect');
+    try {
+      await body(link, client, () => text);
+    } finally {
+      client.destroy();
+      server.close();
+    }
+  }
+
+  it('by satellite takes its time both ways, and keeps the order when it gets fast again', () =>
+    linked(async (link, client, heard) => {
+      client.write('a');
+      await until('the echo', () => heard() === 'a');
+      link.delayMs = 300;
+      const beganMs = performance.now();
+      client.write('b');
+      await until('the echo', () => heard() === 'ab');
+      assert.ok(performance.now() - beganMs >= 590, 'there and back');
+      client.write('c');
+      await until('it is under way', () => client.bytesWritten === 3);
+      link.delayMs = 0;
+      client.write('d');
+      await until('both echoes', () => heard().length === 4);
+      assert.equal(heard(), 'abcd');
+    }));
+
+  it('that is metered lets so many bytes through, nothing more, and all again afterwards on new connections', () =>
+    linked(async (link, client, heard) => {
+      link.allow(8);
+      for (const text of ['ab', 'cd']) {
+        const before = heard().length;
+        client.write(text);
+        await until('the echo', () => heard().length > before || link.isSilent);
+      }
+      client.write('ef');
+      assert.equal(heard(), 'abcd');
+      await until('the budget is spent', () => link.isSilent);
+      const closed = new Promise((resolve) => client.once('close', resolve));
+      link.thaw();
+      await closed;
+      assert.equal(link.isSilent, false);
+      assert.ok(!heard().includes('e'));
+      const again = connect(Number(new URL(link.url).port), '127.0.0.1');
+      again.write('x'.repeat(100));
+      await once(again, 'data');
+      again.destroy();
+    }));
+});
