@@ -4,6 +4,7 @@ import { startAt } from '../consumers/start-at.js';
 import type { ConsumerEvent } from '../consumers/types.js';
 import type { TimesName } from '../time/correction.js';
 import { ConsumeFormatter, type ConsumeFormat, type RecordFormat } from './consume-format.js';
+import { SocketUpgrades } from './consume-socket.js';
 import type { ApiContext } from './context.js';
 import { CommitBody, CommittedBody, ConsumeQuery, MemberParams } from './group-schemas.js';
 import { ErrorBody } from './schemas.js';
@@ -21,6 +22,7 @@ interface ConsumeParameters {
   times?: TimesName;
   untilEnd?: boolean;
   silence?: number;
+  credit?: number;
 }
 
 /** A member at work may take its time: its own signs of life count, or its connection. */
@@ -30,6 +32,7 @@ const commitBytesMax = 64 * 1024;
 /** The log for programs, at their own pace and with a checkpoint for each group. */
 export function consumeRoutes(app: FastifyInstance, context: ApiContext): void {
   const { log, groups, index, clock, logger, limits } = context;
+  const upgrades = new SocketUpgrades(app);
 
   app.get<{ Querystring: ConsumeParameters }>(
     '/v1/consume',
@@ -38,17 +41,27 @@ export function consumeRoutes(app: FastifyInstance, context: ApiContext): void {
         summary: 'Batches for a member of a group, from its checkpoint on',
         description:
           'Streams until the client ends it; nothing is read that the client has not room for. The members of a group ' +
-          'share its partitions. What is not committed comes again, to this member or another.',
+          'share its partitions. What is not committed comes again, to this member or another. Asked for as a WebSocket ' +
+          '(RFC 6455) it comes in messages of whole lines or items, and takes messages `{"commit": {PARTITION: NEXT}}`, ' +
+          'which are answered by an event `committed`, and `{"credit": BATCHES}`.',
         querystring: ConsumeQuery,
         response: { default: ErrorBody },
       },
     },
-    async ({ query }, reply) => {
+    async (request, reply) => {
+      const { query } = request;
       const { format = 'ndjson', decode, times = 'corrected', from = 'latest', silence } = query;
       if (format === 'ndjson' && decode === 'candump') {
         throw new FleetlogError(
           'FLEETLOG_USAGE',
           'Lines of candump come with format=cbor; use decode=ndjson.',
+        );
+      }
+      const isSocket = upgrades.isAsked(request);
+      if (query.credit !== undefined && !isSocket) {
+        throw new FleetlogError(
+          'FLEETLOG_USAGE',
+          'credit goes with a WebSocket; a stream has its connection.',
         );
       }
       const clientGone = new AbortController();
@@ -65,6 +78,18 @@ export function consumeRoutes(app: FastifyInstance, context: ApiContext): void {
       );
       const correct = times === 'corrected' ? index.correction.bind(index) : undefined;
       const formatter = new ConsumeFormatter({ format, decode, correct, signals: new SignalLines(context) });
+      if (isSocket) {
+        await upgrades.serve(request, reply, {
+          joined,
+          formatter,
+          isText: format === 'ndjson',
+          credit: query.credit,
+          commit: (positions) => groups.commit(query.group, joined.member, positions),
+          idleMs,
+          clientGone,
+        });
+        return;
+      }
       await sendStream(reply, {
         chunks: formatted(joined.events, formatter),
         contentType: format === 'ndjson' ? 'application/x-ndjson' : 'application/cbor-seq',

@@ -35,6 +35,14 @@ export const ConsumeQuery = Type.Object(
       choice(timesNames, 'Of decoded records: as the clock is known now (where not given), or as stamped.'),
     ),
     untilEnd: Type.Optional(Type.Boolean({ description: 'Ends with what is in the log now.' })),
+    credit: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 1_000_000,
+        description:
+          'Of a WebSocket: batches that may come before the client gives more; without it any number.',
+      }),
+    ),
     silence: Type.Optional(
       Type.Integer({
         minimum: 1,

@@ -111,7 +111,11 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     forceCloseConnections: true,
     requestTimeout: 10_000,
     bodyLimit: 1024,
-    http: { maxHeaderSize: limits.urlBytesMax + 8192 },
+    http: {
+      maxHeaderSize: limits.urlBytesMax + 8192,
+      // Clients that would rather speak HTTP/2 are answered as they are.
+      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
+    },
     frameworkErrors: (error, _request, reply: FastifyReply) => void answer(reply, error),
     ajv: { customOptions: { removeAdditional: false } },
   });
