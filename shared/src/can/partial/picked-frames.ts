@@ -31,11 +31,27 @@ export class PickedFrames {
     }
     if (channels.count === 0) throw malformedPayload('a frame is of no channel');
     this.reserve(count, channels.count);
-    this.prepareRows(channels.count, placeOf);
     input.read(FOLLOWER, NEW + 1, this.followers, count - 1);
+    if (channels.count === 1) {
+      this.pickAll(count, channels, placeOf);
+      return;
+    }
+    this.prepareRows(channels.count, placeOf);
     this.follow(plain, count, channels.count);
     for (let i = 0; i < channels.count; i++) channels.frames[i] = this.rows[i * ROW + FRAMES];
     for (let i = 0; i < this.count; i++) this.channel[i] /= ROW;
+  }
+
+  /** Where there is one channel, all frames are its own. */
+  private pickAll(count: number, { frames }: Channels, placeOf: Int32Array): void {
+    frames[0] = count;
+    if (placeOf[0] < 0) return;
+    const { index, channel } = this;
+    for (let i = 0; i < count; i++) {
+      index[i] = i;
+      channel[i] = 0;
+    }
+    this.count = count;
   }
 
   private follow(plain: PlainBits, count: number, channels: number): void {
