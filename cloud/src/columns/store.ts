@@ -26,6 +26,8 @@ const minutesPrefix = textPart('m');
 const pageColumns = 32;
 
 const fullShare = 0.95;
+/** What a minute counts beside its columns, so that many small ones don't fill the memory, where each has an entry. */
+const minuteBytes = 2048;
 
 /** A minute that is kept. */
 export interface KeptMinute {
@@ -66,6 +68,8 @@ export interface ColumnStoreOptions {
 export class ColumnStore {
   private turn: Promise<unknown> = Promise.resolve();
   private held = 0;
+  /** Undefined where it has to be looked for. */
+  private oldest: number | undefined;
 
   private constructor(
     private readonly store: OrderedStore,
@@ -126,11 +130,12 @@ export class ColumnStore {
 
   /** Start of the oldest minute that is kept of any stream; Infinity where none is. */
   get oldestUs(): number {
-    let oldestUs = Infinity;
+    if (this.oldest !== undefined) return this.oldest;
+    this.oldest = Infinity;
     for (const { minutes } of this.streams.values()) {
-      for (const startUs of minutes.keys()) if (startUs < oldestUs) oldestUs = startUs;
+      for (const startUs of minutes.keys()) if (startUs < this.oldest) this.oldest = startUs;
     }
-    return oldestUs;
+    return this.oldest;
   }
 
   /** Keeps a minute in the place of what was kept of it; then whatever is too much goes, the oldest minutes first. */
@@ -141,7 +146,7 @@ export class ColumnStore {
   ): Promise<void> {
     return this.inTurn(async () => {
       const operations = await this.removal(gateway, stream, startUs);
-      let bytes = 0;
+      let bytes = minuteBytes;
       for (const column of columns) {
         const put = { key: columnKey(gateway, stream, column.id, startUs), value: encodeColumn(column) };
         bytes += put.key.length + put.value.length;
@@ -154,6 +159,7 @@ export class ColumnStore {
       this.forget(held, startUs); // first, so that who is reading notices
       await this.store.write(operations);
       held.minutes.set(startUs, minute);
+      if (this.oldest !== undefined && startUs < this.oldest) this.oldest = startUs;
       for (const { id } of columns) held.ids.add(id);
       this.held += bytes;
       await this.trim();
@@ -205,7 +211,7 @@ export class ColumnStore {
 
   private forget({ minutes }: HeldStream, startUs: number): void {
     this.held -= minutes.get(startUs)?.bytes ?? 0;
-    minutes.delete(startUs);
+    if (minutes.delete(startUs) && startUs === this.oldest) this.oldest = undefined;
   }
 
   private async removal(gateway: string, stream: string, startUs: number): Promise<StoreOperation[]> {
