@@ -1,20 +1,23 @@
 import assert from 'node:assert/strict';
 import { decodeGap } from '@fleetlog/shared/batch';
 import { decodeCan } from '@fleetlog/shared/can';
+import { systemClock } from '@fleetlog/shared/util';
 import { CanSocket } from '#gateway/sources/socketcan/can-socket.js';
 import { Capture, type CaptureNews } from '#gateway/sources/socketcan/capture.js';
+import { KernelStamps } from '#gateway/sources/socketcan/kernel-stamps.js';
 import { sent } from '../support/batches.js';
 import { libcWithFrames, type KernelFrame } from '../support/kernel-frames.js';
+import { VehicleClock } from '../support/vehicle.js';
 
 const startUs = 1_780_000_000_000_000;
 const limits = { records: 10_000, bytes: 1e6, lingerMs: 1000, spanUs: 60e6 };
 
 /** What a capture makes of frames that the kernel has. */
-function capture(waiting: KernelFrame[]): CaptureNews[] {
+function capture(waiting: KernelFrame[], stamps = new KernelStamps(systemClock)): CaptureNews[] {
   const news: CaptureNews[] = [];
   const options = { interfaceName: 'can0', filters: [], receiveBufferBytes: 1e6, timeoutMs: 1 };
   const socket = CanSocket.open(libcWithFrames(waiting), options);
-  const made = new Capture(socket, { interfaceName: 'can0', limits }, (one) => void news.push(one));
+  const made = new Capture(socket, { interfaceName: 'can0', limits }, stamps, (one) => void news.push(one));
   for (let count = socket.receive('can0'); count > 0; count = socket.receive('can0')) made.take(count, 0);
   made.seal();
   return news;
@@ -63,6 +66,33 @@ describe('what the kernel says beside a CAN frame', () => {
     const apart = Math.abs(times[count - 1] - (startUs + (count - 1) * 1000));
     assert.ok(apart < 400, `${apart} µs from the kernel's clock`);
   });
+
+  for (const [what, stepUs] of [
+    ['forward, from 1970', startUs],
+    ['an hour back', -3600e6],
+    ['half a second back', -500_000],
+  ] as const) {
+    it(`is of the wall clock: of frames that wait while it is set ${what}, each has its own time`, () => {
+      const world = { trueUs: startUs };
+      const clock = new VehicleClock(world, stepUs === startUs ? 60e6 : startUs);
+      const stamps = new KernelStamps(clock);
+      const offsetUs = stamps.offsetUs;
+      const stampedUs: number[] = [];
+      const frames = [0, 1, 2, 3, 4, 5].map((i): KernelFrame => {
+        world.trueUs += 10_000;
+        if (i === 3) clock.wallOffsetUs += stepUs;
+        stampedUs.push(clock.monotonicUs());
+        return { id: 0x123, data: [i], softwareUs: clock.nowUs() };
+      });
+      const news = capture(frames, stamps);
+      assert.deepEqual(
+        timesOf(news).map((timeUs) => timeUs - (offsetUs + stepUs)),
+        stampedUs,
+      );
+      const offsets = news.flatMap((one) => (one.type === 'batch' ? [one.wallOffsetUs] : []));
+      assert.deepEqual(offsets, [offsetUs + stepUs], 'one offset, which the batch is told with');
+    });
+  }
 
   it('is how many frames it dropped: each difference is a gap, before the frame that tells of it', () => {
     const drops = [undefined, undefined, 5, 5, 12];

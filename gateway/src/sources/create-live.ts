@@ -1,3 +1,4 @@
+import type { BatchClock } from '@fleetlog/shared/batch';
 import { CAN_EFF_FLAG, CAN_EFF_MASK, CAN_RTR_FLAG, CAN_SFF_MASK, type CanFrames } from '@fleetlog/shared/can';
 import { byteCount, durationMs } from '@fleetlog/shared/config';
 import { FleetlogError } from '@fleetlog/shared/errors';
@@ -88,7 +89,11 @@ export function createSlcanSource(config: StreamConfig, common: Common, events: 
 }
 
 /** Frames of an interface of the kernel. Errors: FLEETLOG_CONFIG. */
-export function createSocketCanSource(config: StreamConfig, common: Common, events: GatewayEvents): Source {
+export function createSocketCanSource(
+  config: StreamConfig,
+  common: Common & { clockOf: (wallOffsetUs: number) => BatchClock },
+  events: GatewayEvents,
+): Source {
   const { interface: interfaceName, filters = [], receiveBuffer = '8MiB', origin = 'live' } = config;
   return new SocketCanSource({
     ...common,

@@ -46,8 +46,8 @@ export function createSource(
     logger: logger.child({ stream }),
     compression,
   };
-  // Lines are stamped here; the kernel stamps frames with the system's clock, for candump too.
-  const basis = config.format === 'candump' || config.source === 'socketcan' ? 'system' : 'gateway';
+  // Lines are stamped here; the kernel stamps frames with the system's clock, for candump.
+  const basis = config.format === 'candump' ? 'system' : 'gateway';
   const createClock = (): SourceClock => new SourceClock(clock, keeper, basis);
   const createCandumpFeed = (): Feed =>
     new CandumpFeed(statistics && ((frames) => statistics.add(frames, clock.monotonicUs())));
@@ -60,7 +60,13 @@ export function createSource(
     return createLinesFeed(new ArrivalTimes(times, (...line) => gps?.see(...line)));
   };
   const live = { ...common, createClock, statistics };
-  if (config.source === 'socketcan') return createSocketCanSource(config, live, events);
+  if (config.source === 'socketcan') {
+    return createSocketCanSource(
+      config,
+      { ...live, clockOf: (offsetUs) => keeper.readingOf(offsetUs) },
+      events,
+    );
+  }
   if (config.source === 'gpsd') return createGpsdSource(config, live, createLiveFeed);
   if (config.source === 'slcan') return createSlcanSource(config, live, events);
   if (config.source === 'serial') return createSerialSource(config, live, createLiveFeed);

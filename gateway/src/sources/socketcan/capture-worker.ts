@@ -5,6 +5,7 @@ import { CanStatistics } from '../../bus/can-statistics.js';
 import type { CanSocketOptions } from './can-socket.js';
 import { CanSocket } from './can-socket.js';
 import { Capture, type CaptureNews, type CaptureOptions } from './capture.js';
+import { KernelStamps } from './kernel-stamps.js';
 import { loadLibc } from './libc.js';
 import { BATCHES_WAITING_MAX, STOP, WAITING } from './shared-words.js';
 
@@ -43,7 +44,7 @@ function run(): void {
   try {
     tell({ type: 'opened', receiveBufferBytes: socket.receiveBufferBytes });
     const statistics = data.statistics && new CanStatistics([data.interfaceName], data.statistics);
-    const capture = new Capture(socket, data, tell, (frames) =>
+    const capture = new Capture(socket, data, new KernelStamps(systemClock), tell, (frames) =>
       statistics?.add(frames, systemClock.monotonicUs()),
     );
     try {

@@ -4,16 +4,20 @@ import type { BatchLimits } from '../../batch/limits.js';
 import { DeviceClock } from '../serial/device-clock.js';
 import { busStateOf, type BusState } from './bus-state.js';
 import type { CanSocket } from './can-socket.js';
+import type { KernelStamps } from './kernel-stamps.js';
 
 export interface CaptureOptions {
   interfaceName: string;
   limits: BatchLimits;
 }
 
-/** What a capture hands over; records counted so far, and frames dropped by the kernel since the socket was opened. */
+/**
+ * What a capture hands over; times are monotonic + `wallOffsetUs`. Records counted so far, and frames dropped by the
+ * kernel since the socket was opened.
+ */
 export type CaptureNews =
-  | { type: 'batch'; payload: EncodedPayload; records: number }
-  | { type: 'gap'; payload: EncodedPayload; dropped: number }
+  | { type: 'batch'; payload: EncodedPayload; wallOffsetUs: number; records: number }
+  | { type: 'gap'; payload: EncodedPayload; wallOffsetUs: number; dropped: number }
   | { type: 'state'; state: BusState }
   | { type: 'clock'; clock: 'hardware' | 'kernel' };
 
@@ -32,6 +36,7 @@ export class Capture {
   constructor(
     private readonly socket: CanSocket,
     private readonly options: CaptureOptions,
+    private readonly stamps: KernelStamps,
     private readonly tell: (news: CaptureNews) => void,
     /** Sees the frames of each batch. */
     private readonly onFrames: (frames: CanFrames) => void = () => {},
@@ -41,6 +46,12 @@ export class Capture {
   take(count: number, nowMs: number): void {
     const { socket, frames } = this;
     const { limits } = this.options;
+    if (count > 0) this.stamps.look();
+    if (this.stamps.changed) {
+      this.seal();
+      this.stamps.renew();
+      this.hardwareClock = new DeviceClock(1, Number.MAX_SAFE_INTEGER);
+    }
     for (let i = 0; i < count; i++) {
       socket.visit(i);
       if (socket.dropped !== this.dropped) this.noteDropped();
@@ -71,11 +82,12 @@ export class Capture {
     this.onFrames(frames);
     const payload = encodeCan(frames);
     frames.clear();
-    this.tell({ type: 'batch', payload, records: this.records });
+    this.tell({ type: 'batch', payload, wallOffsetUs: this.stamps.offsetUs, records: this.records });
   }
 
   private timeOf(): number {
-    const { timeUs, hardwareUs } = this.socket;
+    const { hardwareUs } = this.socket;
+    const timeUs = this.stamps.timeOf(this.socket.timeUs);
     const clock = hardwareUs < 0 ? 'kernel' : 'hardware';
     if (clock !== this.clock) {
       this.clock = clock;
@@ -91,16 +103,17 @@ export class Capture {
     const count = (socket.dropped - this.dropped) >>> 0;
     this.dropped = socket.dropped;
     this.seal();
+    const timeUs = this.stamps.timeOf(socket.timeUs);
     const payload = encodeGap(
       { cause: 'source-dropped', detail: `the kernel dropped ${count} frames that nobody took in time` },
       {
         kind: 'can',
         recordCount: count,
-        firstTimeUs: this.lastTimeUs === 0 ? socket.timeUs : Math.min(this.lastTimeUs, socket.timeUs),
-        lastTimeUs: socket.timeUs,
+        firstTimeUs: this.lastTimeUs === 0 ? timeUs : Math.min(this.lastTimeUs, timeUs),
+        lastTimeUs: timeUs,
       },
     );
-    this.tell({ type: 'gap', payload, dropped: this.dropped });
+    this.tell({ type: 'gap', payload, wallOffsetUs: this.stamps.offsetUs, dropped: this.dropped });
   }
 
   private noteState(state: BusState | undefined): void {

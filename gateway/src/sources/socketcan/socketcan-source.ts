@@ -1,13 +1,12 @@
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
-import type { Origin } from '@fleetlog/shared/batch';
+import type { BatchClock, Origin } from '@fleetlog/shared/batch';
 import { FleetlogError, type ErrorCode } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
 import type { Clock } from '@fleetlog/shared/util';
 import type { BatchLimits } from '../../batch/limits.js';
 import type { GatewayEvents } from '../../events/events.js';
-import type { SourceClock } from '../../time/source-clock.js';
 import type { BatchSink, Source, SourceCounters } from '../source.js';
 import type { BusOffRestart } from './bus-off-restart.js';
 import type { CaptureWorkerData, WorkerNews } from './capture-worker.js';
@@ -26,8 +25,8 @@ export interface SocketCanOptions {
   filters: readonly (readonly [id: number, mask: number])[];
   receiveBufferBytes: number;
   origin: Origin;
-  /** The clock that the kernel stamps with; a new one for each life of the interface. */
-  createClock: () => SourceClock;
+  /** How times of this offset stand to what is known. */
+  clockOf: (wallOffsetUs: number) => BatchClock;
   limits: BatchLimits;
   clock: Clock;
   logger: Logger;
@@ -81,19 +80,17 @@ export class SocketCanSource implements Source {
       Atomics.notify(words, STOP);
     };
     signal.addEventListener('abort', stop, { once: true });
-    const times = this.options.createClock();
     const before = { ...this.counters };
     let failure: FleetlogError | undefined;
     let putting: Promise<void> = Promise.resolve();
     worker.on('message', (news: WorkerNews) => {
       if (news.type === 'batch' || news.type === 'gap') {
         const { payload } = news;
-        if (times.changed) times.renew();
-        const stamped = times.ofBatch(payload);
+        const stamped = { ...this.options.clockOf(news.wallOffsetUs), stamped: true };
         if (news.type === 'batch') this.counters.records = before.records + news.records;
         else this.counters.overruns = (before.overruns ?? 0) + news.dropped;
         putting = putting.then(async () => {
-          await sink.put(stream, { payload, origin, ...(stamped && { clock: stamped }) });
+          await sink.put(stream, { payload, origin, clock: stamped });
           Atomics.sub(words, WAITING, 1);
           Atomics.notify(words, WAITING);
         });
