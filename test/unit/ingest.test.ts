@@ -128,6 +128,7 @@ describe('ingest', () => {
           held: [0, 3],
           trimmed: undefined,
           announcedNext: undefined,
+          restored: undefined,
         },
       ],
     );
