@@ -22,13 +22,24 @@ export interface ColumnKeeperOptions {
 }
 
 const everyMs = 5000;
-/** Minutes that are looked at together. */
-const stretchUs = 60 * minuteUs;
+/** Minutes that are looked at together: of what is new, and of all. */
+const newUs = 60 * minuteUs;
+const stretchUs = 24 * 60 * minuteUs;
 /** How far back it looks for minutes to keep, from a stream's last one. */
 const reachUs = 7 * 24 * 60 * minuteUs;
 /** After so long it looks at all of that again; at the last hour whenever a minute is over. */
-const lookBackEveryMs = 3_600_000;
+const lookBackEveryUs = 3600 * 1_000_000;
 const tenth = 0.1;
+
+/** What is known of a stream from the last look at it. */
+interface Look {
+  /** In which its last record was, as it was stamped. */
+  minute: number;
+  /** Up to where minutes were over. */
+  endUs: number;
+  /** When all of them were looked at, monotonic. */
+  allUs: number;
+}
 
 /**
  * Follows all CAN streams and keeps their past minutes by identifier, the latest first, until there is no more room. What
@@ -37,8 +48,8 @@ const tenth = 0.1;
 export class ColumnKeeper {
   private readonly stopping = new AbortController();
   private running: Promise<void> | undefined;
-  /** By gateway and stream: the last minute when it was looked at, and when all of its minutes were. */
-  private readonly looked = new Map<string, { endUs: number; allMs: number }>();
+  /** By gateway and stream. */
+  private readonly looked = new Map<string, Look>();
   /** Revisions of minutes that can't be kept, by gateway, stream and start. */
   private readonly refused = new Map<string, number>();
 
@@ -72,31 +83,40 @@ export class ColumnKeeper {
     const streams: StreamSummary[] = [];
     for await (const summary of this.options.index.streams())
       if (summary.kind === 'can') streams.push(summary);
-    for (const { gateway, stream } of streams) await this.followStream(gateway, stream, all);
+    for (const summary of streams) await this.followStream(summary, all);
     const names = new Set(streams.map(({ gateway, stream }) => `${gateway}/${stream}`));
     for (const { gateway, stream } of this.options.columns.all) {
       if (!names.has(`${gateway}/${stream}`)) await this.dropOutside(gateway, stream, Infinity, Infinity);
     }
   }
 
-  private async followStream(gateway: string, stream: string, all: boolean): Promise<void> {
+  /** A stream in which no minute has ended since the last look costs next to nothing. */
+  private async followStream({ gateway, stream, lastTimeUs }: StreamSummary, all: boolean): Promise<void> {
     const { index, clock } = this.options;
+    const name = `${gateway}/${stream}`;
+    const beganUs = clock.monotonicUs();
+    const last = this.looked.get(name) ?? { minute: NaN, endUs: -Infinity, allUs: -Infinity };
+    const isAll = all || beganUs - last.allUs >= lookBackEveryUs;
+    const minute = Math.floor((lastTimeUs ?? NaN) / minuteUs);
+    if (minute === last.minute && !isAll) return;
     const times = await index.times(gateway, stream, 'corrected');
+    await this.rest(beganUs);
     if (!times) return;
     const endUs = Math.floor(times.lastTimeUs / minuteUs) * minuteUs;
-    const name = `${gateway}/${stream}`;
-    const nowMs = clock.nowUs() / 1000;
-    const { endUs: before = -Infinity, allMs = -Infinity } = this.looked.get(name) ?? {};
-    const isAll = all || nowMs - allMs >= lookBackEveryMs;
-    if (endUs === before && !isAll) return;
     const firstUs = Math.floor(Math.max(times.firstTimeUs, endUs - reachUs) / minuteUs) * minuteUs;
     if (isAll) await this.dropOutside(gateway, stream, firstUs, endUs);
-    const fromUs = isAll ? firstUs : Math.max(firstUs, Math.min(before, endUs - stretchUs));
+    const fromUs = isAll ? firstUs : Math.max(firstUs, Math.min(last.endUs, endUs - newUs));
     for (let toUs = endUs; toUs > fromUs; toUs -= stretchUs) {
-      const startUs = Math.max(fromUs, toUs - stretchUs);
-      if (!(await this.keepStretch(gateway, stream, startUs, toUs))) break;
+      if (!(await this.keepStretch(gateway, stream, Math.max(fromUs, toUs - stretchUs), toUs))) break;
     }
-    this.looked.set(name, { endUs, allMs: isAll ? nowMs : allMs });
+    this.looked.set(name, { minute, endUs, allUs: isAll ? beganUs : last.allUs });
+  }
+
+  /** Leaves the rest of the time to others. */
+  private async rest(beganUs: number): Promise<void> {
+    const { clock, share = tenth } = this.options;
+    const workedMs = (clock.monotonicUs() - beganUs) / 1000;
+    if (share < 1) await clock.sleep(workedMs * (1 / share - 1), this.stopping.signal);
   }
 
   /** What lies before, or behind, all that is looked at. */
@@ -110,7 +130,9 @@ export class ColumnKeeper {
   /** The latest minute first. False where there is no room for older ones. */
   private async keepStretch(gateway: string, stream: string, fromUs: number, toUs: number): Promise<boolean> {
     const { index, columns } = this.options;
+    const beganUs = this.options.clock.monotonicUs();
     const revisions = await index.revisions({ gateway, stream, fromUs, toUs });
+    await this.rest(beganUs);
     for (let i = revisions.length - 1; i >= 0; i--) {
       const startUs = fromUs + i * minuteUs;
       const kept = columns.stream(gateway, stream)?.minutes.get(startUs);
@@ -129,7 +151,7 @@ export class ColumnKeeper {
     stream: string,
     minute: Pick<KeptMinute, 'startUs' | 'revision'>,
   ): Promise<void> {
-    const { columns, clock, logger, room, share = tenth } = this.options;
+    const { columns, clock, logger, room } = this.options;
     if (room?.isFull) return;
     const { signal } = this.stopping;
     const beganUs = clock.monotonicUs();
@@ -143,7 +165,7 @@ export class ColumnKeeper {
       this.refused.set(`${gateway}/${stream}/${minute.startUs}`, minute.revision);
       logger.info({ gateway, stream, startUs: minute.startUs, error }, 'a minute is not kept by identifier');
     }
-    if (share < 1) await clock.sleep(((clock.monotonicUs() - beganUs) / 1000) * (1 / share - 1), signal);
+    await this.rest(beganUs);
   }
 
   private async columnsOf(gateway: string, stream: string, startUs: number): Promise<Column[]> {
