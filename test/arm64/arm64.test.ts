@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { GatewayReport } from '#gateway/control/status.js';
 import type { Finding } from '#gateway/doctor/finding.js';
@@ -11,6 +11,7 @@ import { installArm64, type Arm64Product } from '../support/arm64/product.js';
 import { checkCloud } from '../support/chaos/check.js';
 import { Cloud } from '../support/chaos/cloud.js';
 import { Gateway } from '../support/chaos/gateway.js';
+import { bins, run } from '../support/chaos/process.js';
 import { generatedRecordings } from '../support/chaos/recordings.js';
 import { until } from '../support/until.js';
 import { tempFolder } from '../support/temp-folder.js';
@@ -137,6 +138,15 @@ describe('the gateway on arm64', function () {
     const score = await checkCloud(cloud, gateway.expectations);
     assert.deepEqual(score.complaints, []);
     assert.equal(score.records > 10_000, true);
+  });
+
+  it('lets a simulated fleet say the same as on this machine', async () => {
+    const ledger = ['ledger', resolve('firmware-sim/scenarios/mixed-fleet.yaml')];
+    const here = await run(bins.sim, ledger);
+    const command = ['-L', root, product.node, product.sim, ...ledger];
+    const { stdout } = await promisify(execFile)('qemu-aarch64-static', command, { timeout: 400_000 });
+    assert.match(stdout, /^[0-9a-f]{32} {2}[\d,]+ records\n$/);
+    assert.equal(stdout, here.stdout.toString());
   });
 
   it('on a machine of its own, brings every frame of its bus and a recording to a cloud elsewhere', async () => {

@@ -23,14 +23,18 @@ describe('fleetlog-sim run and verify', function () {
   it('find every record of a fleet in the log, over and over, and miss all of them in an empty one', async () => {
     await using folder = await tempFolder('sim-run');
     const path = join(folder.path, 'scenario.yaml');
-    await writeFile(path, scenario('speed: max\n'));
+    await writeFile(path, `${scenario('speed: max\n')}  van: { kind: truck, trip: 2s }\n`);
     const data = join(folder.path, 'run');
     const first = await run(bins.sim, ['run', path, '--data', data, '--json']);
     assert.equal(first.status, 0, first.stderr);
     const verdict = JSON.parse(first.stdout.toString()) as Verdict;
     assert.equal(verdict.isFlawless, true);
-    assert.equal(verdict.streams.length, 4);
+    assert.equal(verdict.streams.length, 6);
     for (const { sent, logged } of verdict.streams) assert.ok(sent > 0 && sent === logged);
+
+    const ledgerAgain = await run(bins.sim, ['ledger', path, '--json']);
+    const sent = verdict.streams.reduce((sum, stream) => sum + stream.sent, 0);
+    assert.deepEqual(JSON.parse(ledgerAgain.stdout.toString()), { hash: verdict.ledgerHash, records: sent });
 
     const again = await run(bins.sim, ['run', path, '--data', data]);
     assert.equal(again.status, 2);
@@ -47,7 +51,7 @@ describe('fleetlog-sim run and verify', function () {
     const streams = await run(bins.fleetlog, ['streams', '--url', cloud.httpUrl]);
     assert.equal(
       streams.stdout.toString().match(/ simulated /g)?.length,
-      4,
+      6,
       'marked wherever they are listed',
     );
 
@@ -73,7 +77,7 @@ describe('fleetlog-sim run and verify', function () {
     await using empty = await CloudDouble.serve([]);
     const lost = await run(bins.sim, ['verify', ledger, '--url', empty.url]);
     assert.equal(lost.status, 3, lost.stderr);
-    assert.match(lost.stdout.toString(), /without a reason, in 4 streams/);
+    assert.match(lost.stdout.toString(), /without a reason, in 6 streams/);
   });
 
   it('find every record in real time too, while gateways and cloud are killed and networks go away', async () => {

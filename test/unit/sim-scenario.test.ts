@@ -47,6 +47,16 @@ describe('a scenario', () => {
     ],
     ['a crowd', good.replace('generic', 'generic, count: 1000') + '  van: { kind: generic }\n', /not 1001/],
     ['no vehicles', 'name: town\nduration: 10s\nvehicles: {}\n', /vehicles/],
+    [
+      'a trip longer than the scenario',
+      `${good}speed: max\n`.replace('generic }', 'generic, trip: 11s }'),
+      /"vehicles\.car\.trip" must be above 0 and within the duration/,
+    ],
+    [
+      'a trip in time that runs faster',
+      `${good}speed: 10\n`.replace('generic }', 'generic, trip: 2s }'),
+      /"trip" goes with real time and virtual time/,
+    ],
     ['what is not YAML', 'name: [', /isn't YAML/],
   ];
   for (const [what, text, complaint] of refused) {
@@ -68,6 +78,29 @@ describe('a scenario', () => {
     const paths = globSync('firmware-sim/scenarios/*.yaml');
     assert.ok(paths.length > 0);
     for (const path of paths) assert.ok(loadScenario(path).vehicles.length > 0, path);
+  });
+
+  it('with trips has each vehicle drive from a time of its own on, for so long', async () => {
+    await using folder = await tempFolder('scenario');
+    const path = join(folder.path, 'x.yaml');
+    await writeFile(
+      path,
+      `${good}speed: max\n`.replace('10s', '24h').replace('generic }', 'truck, count: 9, trip: 10s }'),
+    );
+    const { vehicles, virtualStartUs, durationUs } = loadScenario(path);
+    assert.equal(new Set(vehicles.map(({ trip }) => trip?.departsUs)).size, 9);
+    for (const vehicle of vehicles) {
+      const { departsUs, lastsUs } = vehicle.trip!;
+      assert.ok(departsUs >= 0 && departsUs + lastsUs <= durationUs);
+      const speech = speechOf(vehicle, virtualStartUs, durationUs);
+      const text = Buffer.concat([...streamsOf('truck')[0].speak(speech)] as Uint8Array[]).toString();
+      const times = Array.from(
+        text.matchAll(/^\(([\d.]+)\)/gm),
+        ([, time]) => Number(time) * 1e6 - virtualStartUs,
+      );
+      assert.ok(times[0] >= departsUs && times.at(-1)! <= departsUs + lastsUs + 1000);
+      assert.ok(times.at(-1)! - times[0] > 9e6);
+    }
   });
 
   it('drives the same vehicle the same way whatever else drives', async () => {

@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { AnswerIsNo, describeCommand, stopSignal } from '@fleetlog/shared/cli';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { systemClock } from '@fleetlog/shared/util';
+import { ledgerOf } from '../fleet/ledger-of.js';
 import { LEDGER_FILE, runScenario } from '../fleet/run.js';
 import { happeningText, timelineOf } from '../fleet/timeline.js';
 import { readLedger } from '../ledger/ledger.js';
@@ -23,7 +24,7 @@ interface RunFlags {
   json: boolean;
 }
 
-/** `fleetlog-sim run` and `verify`. */
+/** `fleetlog-sim run`, `ledger` and `verify`. */
 export function addFleetCommands(sim: Command): void {
   describeCommand(
     sim.command('run').argument('<scenario>', 'a scenario in YAML'),
@@ -59,6 +60,19 @@ export function addFleetCommands(sim: Command): void {
         say(`\`fleetlog-sim verify ${join(folder, LEDGER_FILE)} --url ${cloud.httpUrl}\` repeats it.`);
       else say(`Data in ${folder}; \`fleetlog-cloud --data ${join(folder, 'cloud')}\` serves them.`);
       if (!verdict.isFlawless) throw new AnswerIsNo();
+    });
+  describeCommand(
+    sim.command('ledger').argument('<scenario>', 'a scenario in YAML'),
+    'Says what the fleet of a scenario would say in virtual time, as the hash of its ledger: the same on every machine.',
+    ['fleetlog-sim ledger firmware-sim/scenarios/mixed-fleet.yaml'],
+  )
+    .option('--json', 'print records and hash as JSON', false)
+    .action(async (path: string, { json }: { json: boolean }) => {
+      const { hash, records } = await ledgerOf(loadScenario(path));
+      const text = json
+        ? JSON.stringify({ hash, records })
+        : `${hash}  ${records.toLocaleString('en-US')} records`;
+      process.stdout.write(`${text}\n`);
     });
   describeCommand(
     sim.command('verify').argument('<ledger>', 'the ledger.json of a run'),

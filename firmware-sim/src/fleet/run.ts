@@ -4,14 +4,16 @@ import { join } from 'node:path';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { ledgerHash, writeLedger, type Ledger } from '../ledger/ledger.js';
 import { Processes } from '../processes/processes.js';
-import type { FleetPlan } from '../scenario/load.js';
+import type { FleetPlan, PlannedVehicle } from '../scenario/load.js';
 import { CloudLog } from '../verdict/cloud-log.js';
 import { judge, type Verdict } from '../verdict/verdict.js';
 import { Ages } from './ages.js';
 import { OwnCloud, type CloudAddress, type Passwords } from './cloud.js';
 import { teachCloud } from './databases.js';
 import { forward, type RunParts } from './forward.js';
-import { prepareGateway, type PreparedGateway } from './gateways.js';
+import type { DriveTask } from './drive-worker.js';
+import { driveAll } from './drivers.js';
+import type { PreparedGateway } from './gateways.js';
 
 export interface RunOptions {
   plan: FleetPlan;
@@ -124,18 +126,17 @@ async function drive(
   // The recordings must be there before the drive begins; how long that takes is known from the first vehicle.
   const beganUs = clock.monotonicUs();
   let startUs = plan.virtualStartUs;
-  const gateways: PreparedGateway[] = [];
-  const prepare = async (at: number): Promise<PreparedGateway> => {
-    signal.throwIfAborted();
-    const vehicle = vehicles[at];
-    return prepareGateway(vehicle, { startUs, durationUs, pace }, join(folder, 'gateways', vehicle.gateway));
-  };
+  const taskOf = (vehicle: PlannedVehicle): DriveTask => ({
+    vehicle,
+    options: { startUs, durationUs, pace },
+    folder: join(folder, 'gateways', vehicle.gateway),
+  });
   if (speed !== Infinity) {
-    await prepare(0);
+    await driveAll([taskOf(vehicles[0])], signal);
     const perVehicleUs = 1.5 * (clock.monotonicUs() - beganUs);
     startUs = Math.ceil((clock.nowUs() + perVehicleUs * vehicles.length + LEAD_US) / 1e6) * 1e6;
   }
-  for (let i = 0; i < vehicles.length; i++) gateways.push(await prepare(i));
+  const gateways = await driveAll(vehicles.map(taskOf), signal);
   const records = gateways.flatMap(({ entries }) => entries).reduce((sum, entry) => sum + entry.records, 0);
   const tookS = ((clock.monotonicUs() - beganUs) / 1e6).toFixed(1);
   say(`${vehicles.length} vehicles say ${records.toLocaleString('en-US')} records (driven in ${tookS} s).`);

@@ -34,11 +34,13 @@ export function timelineOf(plan: FleetPlan): Happening[] {
 
 /** When a vehicle drives into and out of stretches of its road. */
 function passages(vehicle: PlannedVehicle, stretches: readonly Stretch[], durationUs: number): Happening[] {
+  const { departsUs, lastsUs } = vehicle.trip ?? { departsUs: 0, lastsUs: durationUs };
   const drive = physicalKindOf(vehicle.kind)!.create(vehicle.seed);
   const found: Happening[] = [];
   let wasInside = false;
-  for (let atUs = 0; atUs <= durationUs; atUs += LOOK_US) {
-    drive.advanceTo(atUs);
+  for (let drivenUs = 0; drivenUs <= lastsUs; drivenUs += LOOK_US) {
+    const atUs = departsUs + drivenUs;
+    drive.advanceTo(drivenUs);
     const m = drive.placeM;
     const isInside = stretches.some(({ fromM, toM }) => m >= fromM && m < toM);
     if (isInside !== wasInside) {
@@ -48,7 +50,7 @@ function passages(vehicle: PlannedVehicle, stretches: readonly Stretch[], durati
   }
   if (wasInside)
     found.push({
-      atUs: durationUs,
+      atUs: departsUs + lastsUs,
       what: 'no-network',
       isUp: true,
       gateway: vehicle.gateway,

@@ -16,8 +16,10 @@ const StreamEntry = Type.Object({
   seed: Count,
   fixRateHz: Type.Number(),
   tunnels: Type.Optional(Type.Array(Type.Object({ fromM: Type.Number(), toM: Type.Number() }))),
+  /** When it departed, µs after the start, and how long it drove; absent where it did so all the time. */
+  trip: Type.Optional(Type.Object({ departsUs: Count, lastsUs: Count })),
   records: Count,
-  /** Minute since the start, records, first 16 digits of the SHA-256 of the text. */
+  /** Minute since it departed, records, first 16 digits of the SHA-256 of the text. */
   minutes: Type.Array(Type.Tuple([Count, Count, Type.String()])),
   /** Ages at which a reader of the cloud's tail got the records, ms; only of real time. */
   ageMs: Type.Optional(

@@ -6,12 +6,18 @@ import type { SpeechOptions, VehicleStream } from '../vehicle/kinds.js';
 import { linesOf, MinuteDigest, minutesOf } from './minutes.js';
 import type { StreamEntry } from './ledger.js';
 
-/** What one stream of a vehicle says, again and again the same. */
+/** What one stream of a vehicle says, again and again the same. `startUs`, `durationUs`: of the scenario. */
 export const speechOf = (
-  { seed, fixRateHz, tunnels }: Pick<PlannedVehicle, 'seed' | 'fixRateHz' | 'tunnels'>,
+  { seed, fixRateHz, tunnels, trip }: Pick<PlannedVehicle, 'seed' | 'fixRateHz' | 'tunnels' | 'trip'>,
   startUs: number,
   durationUs: number,
-): SpeechOptions => ({ seed, fixRateHz, startUs, durationUs, ...(tunnels && { tunnels }) });
+): SpeechOptions => ({
+  seed,
+  fixRateHz,
+  startUs: startUs + (trip?.departsUs ?? 0),
+  durationUs: trip?.lastsUs ?? durationUs,
+  ...(tunnels && { tunnels }),
+});
 
 /** Writes what a stream says into a file, and sums it up for the ledger. Memory doesn't depend on its length. */
 export async function recordStream(
@@ -31,10 +37,10 @@ export async function recordStream(
   }
   file.end();
   await written;
-  const { gateway, kind, seed, fixRateHz, tunnels } = vehicle;
+  const { gateway, kind, seed, fixRateHz, tunnels, trip } = vehicle;
   const minutes = digest
     .finish()
     .map(({ minute, records, hash }): StreamEntry['minutes'][number] => [minute, records, hash]);
-  const made = { kind, seed, fixRateHz, ...(tunnels && { tunnels }) };
+  const made = { kind, seed, fixRateHz, ...(tunnels && { tunnels }), ...(trip && { trip }) };
   return { gateway, stream, format, ...made, records: digest.records, minutes };
 }

@@ -1,4 +1,5 @@
 import type { Ledger } from '../ledger/ledger.js';
+import { MINUTE_US } from '../ledger/minutes.js';
 import { flawsOf, verdictSummary } from '../verdict/report.js';
 import { isFlawlessStream, type Verdict } from '../verdict/verdict.js';
 import { barChart, lineChart } from './charts.js';
@@ -116,8 +117,12 @@ export function verdictHtml(verdict: Verdict, ledger: Ledger, happened: readonly
 
 /** Records by minute of the drive, over all streams. */
 function said({ streams }: Ledger): number[] {
-  const last = Math.max(-1, ...streams.map(({ minutes }) => minutes.at(-1)?.[0] ?? -1));
-  const counts = Array.from({ length: last + 1 }, () => 0);
-  for (const { minutes } of streams) for (const [minute, records] of minutes) counts[minute] += records;
-  return counts;
+  const counts = new Map<number, number>();
+  for (const { minutes, trip } of streams) {
+    const departs = Math.floor((trip?.departsUs ?? 0) / MINUTE_US);
+    for (const [minute, records] of minutes)
+      counts.set(departs + minute, (counts.get(departs + minute) ?? 0) + records);
+  }
+  const last = Math.max(-1, ...counts.keys());
+  return Array.from({ length: last + 1 }, (_, minute) => counts.get(minute) ?? 0);
 }

@@ -3,6 +3,7 @@ import { LOOP_M } from '../vehicle/physics/road.js';
 import { checkConfig, durationMs, readYaml } from '@fleetlog/shared/config';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { physicalKindOf } from '../vehicle/kinds.js';
+import { Prng } from '../vehicle/prng.js';
 import { budgetBytes, metres, ScenarioSchema, type FaultName, type Scenario } from './schema.js';
 
 const DURATION_US_MAX = 86_400e6;
@@ -36,6 +37,14 @@ export interface PlannedVehicle {
   fixRateHz: number;
   /** Without satellites; absent where there are none. */
   tunnels?: Stretch[];
+  /** When it departs, µs after the start, and how long it drives; absent where it does so all the time. */
+  trip?: Trip;
+}
+
+/** A part of a scenario's duration, µs. */
+interface Trip {
+  departsUs: number;
+  lastsUs: number;
 }
 
 /** A checked scenario, spelled out. */
@@ -68,7 +77,22 @@ function planFleet(scenario: Scenario, source: string): FleetPlan {
   if (!Number.isFinite(virtualStartUs)) throw refused(source, `"start" is no date: ${start}`);
   const tunnels = stretches(scenario.tunnels, 'tunnels', source);
   const zones = stretches(scenario.deadZones, 'deadZones', source);
-  const vehicles = Object.entries(scenario.vehicles).flatMap(([group, { kind, count, fixRate }]) =>
+  const tripOf = (lasts: string, vehicleSeed: number, wholeUs: number, key: string): Trip => {
+    const lastsUs = Math.round(durationMs(lasts) * 1000);
+    if (lastsUs <= 0 || lastsUs > wholeUs)
+      throw refused(source, `"${key}" must be above 0 and within the duration`);
+    // Whole seconds, so that minutes and fixes are where they are without a trip.
+    const departsUs = Math.floor(new Prng(vehicleSeed, 41).between(0, wholeUs - lastsUs) / 1e6) * 1e6;
+    return { departsUs, lastsUs };
+  };
+  if (
+    Object.values(scenario.vehicles).some(({ trip }) => trip !== undefined) &&
+    speed !== 1 &&
+    speed !== 'max'
+  ) {
+    throw refused(source, '"trip" goes with real time and virtual time ("speed": 1 or max) only');
+  }
+  const vehicles = Object.entries(scenario.vehicles).flatMap(([group, { kind, count, fixRate, trip }]) =>
     Array.from({ length: count }, (_, i): PlannedVehicle => {
       const gateway = count === 1 ? group : `${group}-${i + 1}`;
       return {
@@ -77,6 +101,9 @@ function planFleet(scenario: Scenario, source: string): FleetPlan {
         seed: seedOf(seed, gateway),
         fixRateHz: fixRate,
         ...(tunnels.length > 0 && { tunnels }),
+        ...(trip !== undefined && {
+          trip: tripOf(trip, seedOf(seed, gateway), durationUs, `vehicles.${group}.trip`),
+        }),
       };
     }),
   );

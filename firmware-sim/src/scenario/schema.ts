@@ -27,6 +27,9 @@ const VehicleSchema = Type.Object(
   {
     kind: words(kindNames, 'kind', 'What it is'),
     count: Type.Integer({ minimum: 1, maximum: 1000, default: 1, description: 'How many of them' }),
+    trip: Type.Optional(
+      Duration('How long each of them drives, from a time of its own on; default: all the time'),
+    ),
     fixRate: Type.Integer({
       minimum: 1,
       maximum: 10,

@@ -29,6 +29,7 @@ export class StreamJudge {
   private readonly said: SaidAgain;
   private readonly minutes: Map<number, { records: number; hash: string }>;
   private readonly minuteOf: MinuteOf;
+  private readonly departedUs: number;
   private open: Uint8Array[] = [];
   private openMinute = -1;
   /** Lines that are missing, by minute; one that turns up later was out of order. */
@@ -45,12 +46,13 @@ export class StreamJudge {
 
   constructor(
     private readonly entry: StreamEntry,
-    private readonly startUs: number,
+    startUs: number,
     durationUs: number,
   ) {
+    this.departedUs = startUs + (entry.trip?.departsUs ?? 0);
     this.said = new SaidAgain(entry, startUs, durationUs);
     this.minutes = new Map(entry.minutes.map(([minute, records, hash]) => [minute, { records, hash }]));
-    this.minuteOf = minutesOf(entry.format, startUs);
+    this.minuteOf = minutesOf(entry.format, this.departedUs);
   }
 
   /** One line of the log; it is kept until its minute is over. */
@@ -134,7 +136,7 @@ export class StreamJudge {
     if (told === 0) return 0;
     let within = this.lostUnknown;
     for (const [minute, lines] of this.lost) {
-      const fromUs = this.startUs + minute * MINUTE_US;
+      const fromUs = this.departedUs + minute * MINUTE_US;
       const overlaps = explained.some(
         ({ firstTimeUs, lastTimeUs }) => firstTimeUs < fromUs + MINUTE_US && lastTimeUs >= fromUs,
       );

@@ -42,9 +42,9 @@ export class SaidAgain {
   private restart(): void {
     const { kind, stream, format } = this.entry;
     const speaker = streamsOf(kind).find((one) => one.stream === stream);
-    const chunks = speaker?.speak(speechOf(this.entry, this.startUs, this.durationUs)) ?? [];
-    this.lines = linesOf(chunks);
-    this.minuteOf = minutesOf(format, this.startUs);
+    const speech = speechOf(this.entry, this.startUs, this.durationUs);
+    this.lines = linesOf(speaker?.speak(speech) ?? []);
+    this.minuteOf = minutesOf(format, speech.startUs);
     this.last = undefined;
     this.step();
   }

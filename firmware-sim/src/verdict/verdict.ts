@@ -1,4 +1,4 @@
-import type { Ledger } from '../ledger/ledger.js';
+import type { Ledger, StreamEntry } from '../ledger/ledger.js';
 import { LineCutter } from './line-cutter.js';
 import type { CloudLog } from './cloud-log.js';
 import { StreamJudge, type StreamVerdict } from './judge-stream.js';
@@ -21,14 +21,11 @@ export async function judge(ledger: Ledger, log: CloudLog): Promise<Verdict> {
   const rows = new Map((await log.streams()).map((row) => [`${row.gateway}/${row.stream}`, row]));
   const streams: StreamVerdict[] = [];
   const unmarked: string[] = [];
-  for (const entry of ledger.streams) {
+  const judgeStream = async (entry: StreamEntry): Promise<StreamVerdict> => {
     const { gateway, stream } = entry;
     const judgeOfStream = new StreamJudge(entry, startUs, durationUs);
     const row = rows.get(`${gateway}/${stream}`);
-    if (!row) {
-      streams.push(judgeOfStream.finish({ explained: [], openBatches: 0 }));
-      continue;
-    }
+    if (!row) return judgeOfStream.finish({ explained: [], openBatches: 0 });
     if (row.records > 0 && row.origin !== 'simulated') unmarked.push(`${gateway}/${stream}`);
     const cutter = new LineCutter((line) => judgeOfStream.take(line));
     // A frame's time stamp is when it ended, a sentence's when its fix was: both close to the drive.
@@ -36,8 +33,17 @@ export async function judge(ledger: Ledger, log: CloudLog): Promise<Verdict> {
       cutter.take(chunk);
     }
     cutter.finish();
-    streams.push(judgeOfStream.finish(await log.gaps(gateway, stream)));
-  }
+    return judgeOfStream.finish(await log.gaps(gateway, stream));
+  };
+  let next = 0;
+  const reader = async (): Promise<void> => {
+    while (next < ledger.streams.length) {
+      const at = next++;
+      streams[at] = await judgeStream(ledger.streams[at]);
+    }
+  };
+  // Some at a time: while the cloud fetches of one, we hash of another.
+  await Promise.all(Array.from({ length: READERS }, reader));
   const isFlawless = unmarked.length === 0 && streams.every(isFlawlessStream);
   return {
     scenario: ledger.scenario,
@@ -50,6 +56,7 @@ export async function judge(ledger: Ledger, log: CloudLog): Promise<Verdict> {
 }
 
 const MARGIN_US = 2e6;
+const READERS = 3;
 
 export const isFlawlessStream = (stream: StreamVerdict): boolean =>
   stream.lost + stream.duplicated + stream.altered + stream.outOfOrder + stream.openBatches === 0;

