@@ -21,24 +21,40 @@ const modules = [
  * returns what it wrote into the file that is its argument. Not in a container without ptrace.
  */
 export async function runInUml(folder: string, module: string, timeoutMs: number): Promise<string> {
-  const [release] = await readdir(modulesRoot);
   const result = join(folder, 'result.json');
   const output = join(folder, 'output.txt');
+  const lines = [
+    'ip link set lo up',
+    `export PATH=${dirname(process.execPath)}:$PATH TMPDIR=${folder}`,
+    `node ${module} ${result} > ${output} 2>&1`,
+    'busybox poweroff -f',
+  ];
+  await bootUml(folder, modules, lines, timeoutMs);
+  return readFile(result, 'utf8').catch(async () => {
+    throw new Error(
+      `the guest wrote nothing; it said: ${await readFile(output, 'utf8').catch(() => 'nothing')}`,
+    );
+  });
+}
+
+/** Boots a Linux on the host's files that runs these lines of shell as its first process, until it powers itself off. */
+export async function bootUml(
+  folder: string,
+  modulePaths: readonly string[],
+  lines: readonly string[],
+  timeoutMs: number,
+): Promise<void> {
+  const [release] = await readdir(modulesRoot);
   const init = join(folder, 'init.sh');
-  await writeFile(
-    init,
-    [
-      '#!/bin/sh',
-      'mount -t proc proc /proc',
-      'mount -t sysfs sys /sys',
-      ...modules.map((path) => `busybox insmod ${modulesRoot}/${release}/kernel/${path}`),
-      'ip link set lo up',
-      `export PATH=${dirname(process.execPath)}:$PATH TMPDIR=${folder}`,
-      `node ${module} ${result} > ${output} 2>&1`,
-      'busybox poweroff -f',
-      '',
-    ].join('\n'),
-  );
+  const all = [
+    '#!/bin/sh',
+    'mount -t proc proc /proc',
+    'mount -t sysfs sys /sys',
+    ...modulePaths.map((path) => `busybox insmod ${modulesRoot}/${release}/kernel/${path}`),
+    ...lines,
+    '',
+  ];
+  await writeFile(init, all.join('\n'));
   await chmod(init, 0o755);
   const parameters = [
     'mem=1G',
@@ -54,9 +70,4 @@ export async function runInUml(folder: string, module: string, timeoutMs: number
   const timer = setTimeout(() => process.kill(-uml.pid!, 'SIGKILL'), timeoutMs);
   await once(uml, 'exit');
   clearTimeout(timer);
-  return readFile(result, 'utf8').catch(async () => {
-    throw new Error(
-      `the guest wrote nothing; it said: ${await readFile(output, 'utf8').catch(() => 'nothing')}`,
-    );
-  });
 }
