@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   clockEventTypes,
@@ -7,6 +8,7 @@ import {
   type BatchHeader,
 } from '@fleetlog/shared/batch';
 import { CAN_EFF_FLAG, CanFrames, encodeCan } from '@fleetlog/shared/can';
+import { FleetlogError } from '@fleetlog/shared/errors';
 import { silentLogger } from '@fleetlog/shared/log';
 import { systemClock } from '@fleetlog/shared/util';
 import { MinuteColumns } from '#cloud/columns/column.js';
@@ -235,6 +237,32 @@ describe('minutes that are kept by identifier', () => {
     const last = { startUs: startUs + 18 * minuteUs, revision: 1, columns: [...other.encoded()] };
     const knowsLess = meanwhile(() => columnStore!.put(gateway, stream, last));
     assert.deepEqual(await values(knowsLess), expected);
+  });
+
+  it('that do not read are read from the log, and a folder that does not open is made anew', async () => {
+    const log = await recorded();
+    await using cloud = await cloudWith(log, 1e9);
+    await keep(cloud);
+    const expected = await ask(cloud, 'signal=Tenths');
+    const { columnStore } = cloud;
+    const columns = columnStore!.columns.bind(columnStore!);
+    columnStore!.columns = async function* (...asked) {
+      let left = 5;
+      for await (const column of columns(...asked)) {
+        if (left-- === 0) throw new FleetlogError('FLEETLOG_STORE', 'A read failed: checksum mismatch');
+        yield column;
+      }
+    };
+    assert.equal(await ask(cloud, 'signal=Tenths'), expected);
+    await using folder = await tempFolder('columns');
+    const options = { path: join(folder.path, 'columns'), indexId: 'a', bytesMax: 1e6 };
+    {
+      await using store = await ColumnStore.open(options);
+      await store.put(gateway, stream, { startUs, revision: 7, columns: [] });
+    }
+    await writeFile(join(options.path, 'CURRENT'), 'damaged\n');
+    await using again = await ColumnStore.open(options);
+    assert.equal(again.bytes, 0);
   });
 
   it('stay within their room: the oldest go, and older ones are not made', async () => {

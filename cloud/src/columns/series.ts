@@ -1,4 +1,5 @@
 import { CanFrames } from '@fleetlog/shared/can';
+import { isFleetlogError } from '@fleetlog/shared/errors';
 import { minuteUs } from '../index/changes.js';
 import type { Index } from '../index/index.js';
 import type { PlannedStream, TimeRange } from '../query/plan.js';
@@ -86,20 +87,33 @@ export class ColumnReader {
     const heads = this.ids.map(
       (id) => new ColumnHead(this.store.columns(gateway, stream, id, { fromUs, toUs })),
     );
+    let isRead = true;
     try {
       for (let startUs = fromUs; startUs < toUs; startUs += minuteUs) {
         const revision = this.revisionOf(startUs);
-        const found: CanFrames[] = [];
-        for (const [i, head] of heads.entries()) {
-          const column = await head.at(startUs);
-          if (column) found.push(framesOf(column, decoder.wants, this.frames[i]));
-        }
+        const found: CanFrames[] | undefined = isRead ? await this.read(heads, startUs) : undefined;
+        isRead = found !== undefined;
         const holds = revision !== undefined && this.revisionOf(startUs) === revision && this.knowsAll;
-        yield { startUs, series: holds ? decoder.decodeSeparate(found) : undefined };
+        yield { startUs, series: found && holds ? decoder.decodeSeparate(found) : undefined };
       }
     } finally {
       for (const head of heads) await head.close();
     }
+  }
+
+  /** The wanted frames of a minute; undefined where the store doesn't read: the log has them, too. */
+  private async read(heads: readonly ColumnHead[], startUs: number): Promise<CanFrames[] | undefined> {
+    const found: CanFrames[] = [];
+    try {
+      for (const [i, head] of heads.entries()) {
+        const column = await head.at(startUs);
+        if (column) found.push(framesOf(column, this.wanted.decoder.wants, this.frames[i]));
+      }
+    } catch (error) {
+      if (isFleetlogError(error)) return undefined;
+      throw error;
+    }
+    return found;
   }
 
   /** Whether no identifier came that nobody knew of when this began. */

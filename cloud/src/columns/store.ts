@@ -1,3 +1,5 @@
+import { rm } from 'node:fs/promises';
+import { isFleetlogError } from '@fleetlog/shared/errors';
 import {
   readTime,
   joinKey,
@@ -79,8 +81,18 @@ export class ColumnStore {
     for (const { minutes } of streams.values()) for (const { bytes } of minutes.values()) this.held += bytes;
   }
 
-  /** A folder that was made with another index is emptied. */
-  static async open({ path, indexId, bytesMax }: ColumnStoreOptions): Promise<ColumnStore> {
+  /** A folder that was made with another index is emptied, and so is one that doesn't read. */
+  static async open(options: ColumnStoreOptions): Promise<ColumnStore> {
+    try {
+      return await ColumnStore.openOnce(options);
+    } catch (error) {
+      if (!isFleetlogError(error) || error.code !== 'FLEETLOG_STORE') throw error;
+      await rm(options.path, { recursive: true, force: true });
+      return ColumnStore.openOnce(options);
+    }
+  }
+
+  private static async openOnce({ path, indexId, bytesMax }: ColumnStoreOptions): Promise<ColumnStore> {
     const store = await openRocksDb({
       path,
       purpose: 'columns folder',
@@ -88,24 +100,12 @@ export class ColumnStore {
       // Minutes go in the order in which they came: files of values empty one after the other.
       blobs: { bytesMin: 256, fileBytes: 16 * 1024 * 1024 },
     });
-    const format = JSON.stringify({ version: formatVersion, indexId });
-    const stored = await store.get(formatKey);
-    if (!stored || Buffer.from(stored).toString() !== format) {
-      const everything = { gte: Uint8Array.of(0), lt: Uint8Array.of(0xff) };
-      await store.write([
-        { type: 'delete-range', ...everything },
-        { type: 'put', key: formatKey, value: Buffer.from(format) },
-      ]);
+    try {
+      return new ColumnStore(store, await load(store, indexId), bytesMax);
+    } catch (error) {
+      await store.close();
+      throw error;
     }
-    const streams = new Map<string, HeldStream>();
-    for await (const { key, value } of store.entries(prefixRange(minutesPrefix))) {
-      const [, gateway, stream] = Buffer.from(key).toString('latin1').split('\0', 3);
-      const held = heldIn(streams, gateway, stream);
-      const { ids, ...minute } = decodeMinute(readTime(key, key.length - 8), value);
-      held.minutes.set(minute.startUs, minute);
-      for (const id of ids) held.ids.add(id);
-    }
-    return new ColumnStore(store, streams, bytesMax);
   }
 
   /** Of what is kept, about. */
@@ -230,6 +230,28 @@ export class ColumnStore {
     this.turn = result.catch(() => undefined); // whoever asked for it gets the error
     return result;
   }
+}
+
+/** What is kept, by gateway and stream. */
+async function load(store: OrderedStore, indexId: string): Promise<Map<string, HeldStream>> {
+  const format = JSON.stringify({ version: formatVersion, indexId });
+  const stored = await store.get(formatKey);
+  if (!stored || Buffer.from(stored).toString() !== format) {
+    const everything = { gte: Uint8Array.of(0), lt: Uint8Array.of(0xff) };
+    await store.write([
+      { type: 'delete-range', ...everything },
+      { type: 'put', key: formatKey, value: Buffer.from(format) },
+    ]);
+  }
+  const streams = new Map<string, HeldStream>();
+  for await (const { key, value } of store.entries(prefixRange(minutesPrefix))) {
+    const [, gateway, stream] = Buffer.from(key).toString('latin1').split('\0', 3);
+    const held = heldIn(streams, gateway, stream);
+    const { ids, ...minute } = decodeMinute(readTime(key, key.length - 8), value);
+    held.minutes.set(minute.startUs, minute);
+    for (const id of ids) held.ids.add(id);
+  }
+  return streams;
 }
 
 const nameOf = (gateway: string, stream: string): string => `${gateway}/${stream}`;
