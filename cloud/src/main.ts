@@ -91,6 +91,7 @@ export async function runCloud(config: CloudConfig, options: CloudOptions): Prom
     names: config.names,
     room: disk,
   });
+  groups.giveWayTo(ingest);
   await using broker = config.mqtt.broker
     ? await BrokerClient.start(config.mqtt.broker, ingest, logger)
     : await Broker.start(config.mqtt, ingest, logger);

@@ -23,6 +23,7 @@ const suites: Record<string, () => Promise<BenchRow[]>> = {
   kafka: async () => (await import('./kafka.bench.js')).benchKafka(),
   export: async () => (await import('./export.bench.js')).benchExport(),
   'export-memory': async () => (await import('./export-memory.bench.js')).benchExportMemory(),
+  groups: async () => (await import('./groups.bench.js')).benchGroups(),
   consume: async () => (await import('./consume.bench.js')).benchConsume(),
 };
 

@@ -6,6 +6,7 @@ import type { Log } from '../log/log.js';
 import { Checkpoints } from './checkpoints.js';
 import { Group } from './group.js';
 import { Member, type MemberOptions } from './member.js';
+import { ReadTurns } from './read-turns.js';
 import { checkGroupName, type ConsumerEvent, type Positions, type SkippedCounters } from './types.js';
 
 export interface GroupLimits {
@@ -43,6 +44,7 @@ export class Groups implements AsyncDisposable {
   readonly skipped: SkippedCounters = { trimmed: 0, unreadable: 0 };
   private readonly closing = new AbortController();
   private readonly watching: Promise<unknown>;
+  private readonly turns: ReadTurns;
 
   private constructor(
     private readonly log: Log,
@@ -51,6 +53,7 @@ export class Groups implements AsyncDisposable {
     private readonly logger: Logger,
     private readonly limits: GroupLimits,
   ) {
+    this.turns = new ReadTurns(clock, this.closing.signal);
     this.watching = Promise.all([this.watchLog(), this.watchMembers()]);
   }
 
@@ -62,6 +65,11 @@ export class Groups implements AsyncDisposable {
   }): Promise<Groups> {
     const { log, clock, logger, limits = groupLimits } = options;
     return new Groups(log, await Checkpoints.load(log, clock), clock, logger, limits);
+  }
+
+  /** While ingest is busy, readers leave it most of the process. */
+  giveWayTo(ingest: { readonly isBusy: boolean }): void {
+    this.turns.giveWayTo(() => ingest.isBusy);
   }
 
   /**
@@ -86,7 +94,7 @@ export class Groups implements AsyncDisposable {
     if (isNew) await this.checkpoints.place(name, await start());
     const id = randomBytes(8).toString('hex');
     const first: ConsumerEvent = { event: 'joined', group: name, member: id, isNew };
-    const member = new Member(id, options, this.log, this.clock, first, this.skipped);
+    const member = new Member(id, options, this.log, this.clock, first, this.skipped, this.turns);
     return { member: id, events: this.eventsOf(name, member, signal) };
   }
 

@@ -4,6 +4,7 @@ import { RangeSet, Signal, type Clock } from '@fleetlog/shared/util';
 import { offsetsSkipped } from '../log/restored.js';
 import type { Log, LogEntry } from '../log/log.js';
 import { newLease, type Lease } from './lease.js';
+import type { ReadTurns } from './read-turns.js';
 import type { ConsumeFilter, ConsumerEvent, SkippedCounters } from './types.js';
 
 export interface MemberOptions {
@@ -41,6 +42,7 @@ export class Member {
     private readonly clock: Clock,
     first: ConsumerEvent,
     private readonly counters: SkippedCounters,
+    private readonly turns: ReadTurns,
   ) {
     this.changes.push(first);
     this.heardUs = clock.monotonicUs();
@@ -117,12 +119,13 @@ export class Member {
       const lease = leases[this.turn++ % leases.length];
       if (lease.revoked || lease.next >= ends[lease.partition].next) continue;
       const before = lease.next;
-      await this.readPage(lease, events);
+      await this.turns.take(() => this.readPage(lease, events));
       if (lease.next > before) return;
     }
   }
 
-  private async readPage(lease: Lease, events: ConsumerEvent[]): Promise<void> {
+  /** Returns how many bytes were read. */
+  private async readPage(lease: Lease, events: ConsumerEvent[]): Promise<number> {
     const { partition } = lease;
     if (!lease.reading) {
       lease.readTo = this.log.ends()[partition].next;
@@ -152,6 +155,7 @@ export class Member {
       lease.told = lease.next;
       events.push({ event: 'position', partition, next: lease.next });
     }
+    return bytes;
   }
 
   /** Says what isn't there, and why: what was trimmed, and what the disk doesn't give. */

@@ -90,6 +90,11 @@ export class Ingest implements Fleet, AsyncDisposable {
     return this.queue.hasRoom || this.isStalled;
   }
 
+  /** Whether something isn't acknowledged that the log could take. */
+  get isBusy(): boolean {
+    return !this.queue.isIdle && this.options.room?.isFull !== true;
+  }
+
   /** A message on `up/{stream}` below the prefix of the gateway whose connection it came on. */
   batch(gateway: string, stream: string, bytes: Uint8Array, isImport = false): void {
     if (!this.admits() || !this.knows(gateway)) return;

@@ -43,6 +43,11 @@ export class ArrivalQueue {
     return this.waiting.length === 0;
   }
 
+  /** Nothing waits, and nothing is being committed. */
+  get isIdle(): boolean {
+    return this.messages === 0;
+  }
+
   get hasRoom(): boolean {
     return this.messages < this.limits.messagesMax && this.bytes < this.limits.bytesMax;
   }
