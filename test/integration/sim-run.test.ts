@@ -119,12 +119,12 @@ describe('fleetlog-sim run and verify', function () {
       '  - { at: 1s, for: 6s, fault: hostile }',
       '  - { at: 1s, for: 5s, fault: satellite, vehicles: [slow] }',
       '  - { at: 2s, for: 5s, fault: roaming, budget: 4kB, vehicles: [abroad] }',
-      ...(hasFalseClock ? ['  - { at: 2s, for: 3s, fault: clock-jump, by: -2h, vehicles: [late] }'] : []),
+      ...(hasFalseClock ? ['  - { at: 2s, for: 10s, fault: clock-jump, by: -2h, vehicles: [late] }'] : []),
       ...(canMount
         ? [
-            '  - { at: 2s, for: 4s, fault: disk-full, vehicles: [full] }',
-            '  - { at: 3s, for: 3s, fault: disk-readonly, vehicles: [worn] }',
-            '  - { at: 3s, for: 3s, fault: disk-error, vehicles: [broken] }',
+            '  - { at: 2s, for: 10s, fault: disk-full, vehicles: [full] }',
+            '  - { at: 3s, for: 9s, fault: disk-readonly, vehicles: [worn] }',
+            '  - { at: 3s, for: 9s, fault: disk-error, vehicles: [broken] }',
           ]
         : []),
       'vehicles:',

@@ -64,6 +64,7 @@ export async function forward(options: ForwardOptions, parts: RunParts): Promise
     if (isUp) void victim?.restore();
     else await victim?.cut();
   };
+  const excuse = (gateway: string, isExcused: boolean): void => running.get(gateway)?.excuse(isExcused);
   // Cards can be taken out when nobody uses them any more.
   ends.defer(async () => void (await Promise.all([...running.values()].map((one) => one.cut()))));
   const progress = new Progress(gateways.length, parts);
@@ -86,7 +87,7 @@ export async function forward(options: ForwardOptions, parts: RunParts): Promise
       { length: isVirtual ? Math.min(options.parallel, gateways.length) : gateways.length },
       worker,
     );
-    const happening = happen(timeline, startUs, plan, mischief.mishaps(power), parts, signal);
+    const happening = happen(timeline, startUs, plan, mischief.mishaps(power, excuse), parts, signal);
     await Promise.race([Promise.all([happening, ...workers]), ...(cloud ? [cloud.failure] : [])]);
   } finally {
     stop.abort(new Error('the run is over'));

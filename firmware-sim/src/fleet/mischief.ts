@@ -65,18 +65,28 @@ export class Mischief implements AsyncDisposable {
     };
   }
 
-  /** How each fault is done. `power`: of gateways and cloud. */
-  mishaps(power: Power): Record<FaultName, Mishap> {
+  /** How each fault is done. `excuse`: a gateway that may fail meanwhile, or no more. */
+  mishaps(power: Power, excuse: (gateway: string, isExcused: boolean) => void): Record<FaultName, Mishap> {
     const link = (of: Happening): LinkProxy => this.links.get(of.gateway)!;
     const card = (of: Happening): Card => this.cards.get(of.gateway)!;
+    // A gateway that starts on a broken card says so and ends.
+    const fills: Mishap = async (happening) => {
+      const { gateway, isUp } = happening;
+      if (!isUp) excuse(gateway, true);
+      await (isUp ? card(happening).clear() : card(happening).fill());
+      if (isUp) excuse(gateway, false);
+    };
     const breaks =
       (fault: (one: Card) => void | Promise<void>): Mishap =>
       async (happening) => {
-        if (!happening.isUp) return fault(card(happening));
+        const { gateway, isUp } = happening;
+        if (!isUp) excuse(gateway, true);
+        if (!isUp) return fault(card(happening));
         // Nobody may use a card that is taken out.
-        await power(happening.gateway, false);
+        await power(gateway, false);
         await card(happening).repair();
-        await power(happening.gateway, true);
+        await power(gateway, true);
+        excuse(gateway, false);
       };
     return {
       'no-network': (of) => (of.isUp ? link(of).thaw() : link(of).freeze()),
@@ -84,7 +94,7 @@ export class Mischief implements AsyncDisposable {
       roaming: (of) => (of.isUp ? link(of).thaw() : link(of).allow(of.budgetBytes ?? 0)),
       'power-cut': ({ gateway, isUp }) => power(gateway, isUp),
       'clock-jump': ({ gateway, isUp, byUs = 0 }) => this.clocks.get(gateway)!.set(isUp ? 0 : byUs),
-      'disk-full': (of) => (of.isUp ? card(of).clear() : card(of).fill()),
+      'disk-full': fills,
       'disk-readonly': breaks((one) => one.becomeReadOnly()),
       'disk-error': breaks((one) => one.fail()),
       'cloud-restart': ({ isUp }) => power('', isUp),

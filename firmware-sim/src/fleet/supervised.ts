@@ -11,6 +11,9 @@ export class Supervised {
   /** How many reasons there are for it not to run. */
   private cuts = 0;
   private hasEnded = false;
+  /** Whether it may fail, and did. */
+  private isExcused = false;
+  private hasFailed = false;
 
   constructor(private readonly start: () => RunningProcess) {
     this.done = this.end.promise;
@@ -27,6 +30,12 @@ export class Supervised {
     await running?.exit;
   }
 
+  /** While something that it can't work without is broken it may end badly; afterwards it is started again. */
+  excuse(isExcused: boolean): void {
+    this.isExcused = isExcused;
+    if (!isExcused && this.hasFailed && this.cuts === 0) this.launch();
+  }
+
   /** Power again; resolves with the new process, or undefined where there still is none. */
   restore(): RunningProcess | undefined {
     this.cuts--;
@@ -38,8 +47,11 @@ export class Supervised {
   private launch(): void {
     const running = this.start();
     this.running = running;
+    this.hasFailed = false;
     void running.exit.then((status) => {
       if (this.running !== running) return; // it was cut
+      this.hasFailed = this.isExcused && status !== 0;
+      if (this.hasFailed) return;
       this.hasEnded = true;
       if (status === 0) this.end.resolve();
       else this.end.reject(failureOf(running));
