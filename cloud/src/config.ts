@@ -71,6 +71,10 @@ const CloudSchema = Type.Object(
     log: LogSchema,
     ingest: Type.Object(
       {
+        only: Type.Boolean({
+          default: false,
+          description: 'No index and no API: other clouds on the same log (log.shared) answer questions',
+        }),
         queueSize: Bytes('Batches not yet durable at which gateways have to wait', '64MiB'),
         queueMessages: Type.Integer({
           minimum: 1,
@@ -146,7 +150,7 @@ export interface CloudConfig {
   };
   http: ListenAddress;
   log: LogConfig;
-  ingest: QueueLimits;
+  ingest: QueueLimits & { only: boolean };
   names: NameLimits;
   rollups: { bytesMax: number; signals: string[] };
   columns: { bytesMax: number };
@@ -240,6 +244,11 @@ function checkCloudConfig(value: unknown, source: string, base: string): CloudCo
         'name the gateways and their passwords in "mqtt.users", or set "mqtt.open: true" where that is wanted.',
     );
   }
+  if (ingest.only && !log.shared)
+    fail('"ingest.only" is for one of several clouds; it needs "log.shared: true".');
+  if (log.shared && !mqtt.broker) {
+    fail('"log.shared" needs "mqtt.broker": one that all of the clouds take their batches from.');
+  }
   const packetBytesMax = byteCount(mqtt.packetSizeMax);
   // A packet has the topic besides the batch.
   const packetBytesMin = limits.batchBytesMax + 1024;
@@ -271,11 +280,22 @@ function checkCloudConfig(value: unknown, source: string, base: string): CloudCo
         key: absolute(tls.key),
         clientCa: tls.clientCa === undefined ? undefined : absolute(tls.clientCa),
       },
-      broker: mqtt.broker && checkBroker(mqtt.broker, { packetBytesMax, connectTimeoutMs }, absolute, fail),
+      broker:
+        mqtt.broker &&
+        checkBroker(
+          mqtt.broker,
+          { packetBytesMax, connectTimeoutMs, data: resolve(base, raw.data) },
+          absolute,
+          fail,
+        ),
     },
     http: address(raw.http.listen, 'http.listen'),
     log: checkLog(log, absolute, fail),
-    ingest: { bytesMax: byteCount(ingest.queueSize), messagesMax: ingest.queueMessages },
+    ingest: {
+      bytesMax: byteCount(ingest.queueSize),
+      messagesMax: ingest.queueMessages,
+      only: ingest.only,
+    },
     names: { newStreamsPerDay: ingest.newStreams, gatewaysMax: ingest.gateways },
     rollups: { bytesMax: byteCount(raw.rollups.budget), signals: raw.rollups.signals },
     columns: { bytesMax: byteCount(raw.columns.budget) },

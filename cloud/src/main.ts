@@ -7,22 +7,27 @@ import { startApi } from './api/server.js';
 import { BackupDesk } from './backup/desk.js';
 import { refuseHalfRestored } from './backup/restore.js';
 import { Broker } from './broker/broker.js';
-import { BrokerClient } from './broker/broker-client.js';
+import { BrokerClient, type BrokerClientOptions } from './broker/broker-client.js';
 import type { CloudConfig } from './config.js';
 import { Groups } from './consumers/groups.js';
 import { ImportDesk } from './import/desk.js';
 import { openIndex, type Index } from './index/index.js';
 import { Ingest } from './ingest/ingest.js';
+import { SharedIngest } from './ingest/shared-ingest.js';
 import type { ListenAddress } from './listen.js';
-import { openConfiguredLog } from './log/open-log.js';
 import { ColumnKeeper } from './columns/keeper.js';
 import { ColumnStore } from './columns/store.js';
+import { isShared, openConfiguredLog } from './log/open-log.js';
+import type { SharedLog } from './log/log.js';
 import { RollupKeeper } from './rollups/keeper.js';
 import { RollupStore } from './rollups/store.js';
 import { Retention } from './retention/retention.js';
 import { DiskGuard } from './storage/disk-guard.js';
 import { Catalogue } from './signals/catalogue/index.js';
 import { RecordedSignals } from './signals/recorded-signals.js';
+
+/** An import is acknowledged by whichever cloud has the partition, so the log is looked at. */
+const lookEveryMs = 200;
 
 export interface CloudOptions {
   logger: Logger;
@@ -34,7 +39,7 @@ export interface CloudOptions {
   /** About every second while the index is rebuilt: batches that are left. */
   onRebuild: (batchesLeft: number) => void;
   /** Called once, when gateways and clients can connect. */
-  onReady: (addresses: { mqtt: ListenAddress; http: ListenAddress }) => void;
+  onReady: (addresses: { mqtt: ListenAddress; http?: ListenAddress }) => void;
 }
 
 /**
@@ -49,6 +54,10 @@ export async function runCloud(config: CloudConfig, options: CloudOptions): Prom
   await refuseHalfRestored(config.data);
   const logParts = { data: config.data, logger, clock, onTakenOver: takenOver.reject };
   await using log = await openConfiguredLog(config.log, logParts);
+  if (config.ingest.only && isShared(log)) {
+    await ingestOnly(config, log, options); // the log is closed behind it
+    return;
+  }
   const indexFolder = join(config.data, 'index');
   if (rebuildIndex) await rm(indexFolder, { recursive: true, force: true });
   await using index = await openIndex({ log, path: indexFolder, logger, clock });
@@ -83,20 +92,17 @@ export async function runCloud(config: CloudConfig, options: CloudOptions): Prom
   await using retention = await Retention.open({ ...config.retention, log, index, clock, logger });
   const backups = await BackupDesk.open({ data: config.data, log, catalogue, retention, clock });
   retention.start();
-  await using ingest = await Ingest.open({
-    log,
-    logger,
-    clock,
-    queue: config.ingest,
-    names: config.names,
-    room: disk,
-  });
+  const ingestParts = { logger, clock, queue: config.ingest, names: config.names, room: disk };
+  await using ingest = isShared(log)
+    ? await SharedIngest.open({ ...ingestParts, log })
+    : await Ingest.open({ ...ingestParts, log });
   groups.giveWayTo(ingest);
   await using broker = config.mqtt.broker
     ? await BrokerClient.start(config.mqtt.broker, ingest, logger)
     : await Broker.start(config.mqtt, ingest, logger);
-  const imports = new ImportDesk(ingest, broker, clock);
-  ingest.start(imports);
+  const imports = new ImportDesk(ingest, broker, clock, isShared(log) ? lookEveryMs : undefined);
+  if (ingest instanceof Ingest) ingest.start(imports);
+  else ingest.start(imports, broker as BrokerClient);
   const api = await startApi({
     ...config.http,
     log,
@@ -126,6 +132,24 @@ export async function runCloud(config: CloudConfig, options: CloudOptions): Prom
     // Before the broker closes: acknowledgements of what waits still go out.
     await ingest[Symbol.asyncDispose]();
   }
+}
+
+/** One of several clouds on a log, for which others answer questions. */
+async function ingestOnly(
+  config: CloudConfig,
+  log: SharedLog,
+  { logger, clock, signal, onReady }: CloudOptions,
+): Promise<void> {
+  await using disk = await DiskGuard.open({ folder: config.data, ...config.disk, clock, logger });
+  const { ingest: queue, names, mqtt } = config;
+  await using ingest = await SharedIngest.open({ log, logger, clock, queue, names, room: disk });
+  await using broker = await BrokerClient.start(mqtt.broker as BrokerClientOptions, ingest, logger);
+  ingest.start(broker, broker);
+  onReady({ mqtt: broker.address });
+  await aborted(signal);
+  broker.stopReading();
+  // Before the broker closes: acknowledgements of what waits still go out.
+  await ingest[Symbol.asyncDispose]();
 }
 
 async function rebuilt(index: Index, { clock, signal, onRebuild }: CloudOptions): Promise<void> {

@@ -4,12 +4,13 @@ import { Producer } from '@platformatic/kafka';
 import { isFleetlogError } from '@fleetlog/shared/errors';
 import { silentLogger } from '@fleetlog/shared/log';
 import { systemClock } from '@fleetlog/shared/util';
-import { openKafkaLog } from '#cloud/log/kafka/open-kafka-log.js';
-import type { Log } from '#cloud/log/log.js';
+import { openKafkaLog, openSharedKafkaLog } from '#cloud/log/kafka/open-kafka-log.js';
+import type { Log, SharedLog } from '#cloud/log/log.js';
 import { whyNoKafka } from '../support/kafka/jars.js';
 import { Kafka } from '../support/kafka/kafka.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { groupsContract } from './groups-contract.js';
+import { until } from '../support/until.js';
 import { entry, logContract, textOf, textsIn } from './log-contract.js';
 
 describe('log on Kafka', function () {
@@ -62,6 +63,62 @@ describe('log on Kafka', function () {
       '1',
       'notes come with the log to another machine',
     );
+  });
+
+  it('shared: who takes a partition over knows all of it, and the one before can write no more', async () => {
+    const openShared = (path: string): Promise<SharedLog> =>
+      openSharedKafkaLog({
+        path,
+        brokers: kafka.brokers,
+        clientId: 'fleetlog-test',
+        topic: 'shared',
+        partitions: 2,
+        replicas: 1,
+        logger: silentLogger,
+        clock: systemClock,
+      });
+    await using one = await tempFolder('log');
+    await using two = await tempFolder('log');
+    await using first = await openShared(one.path);
+    await using second = await openShared(two.path);
+    const taken = Promise.withResolvers<void>();
+    const mine = await first.take(0, () => taken.resolve());
+    const other = await first.take(1, () => assert.fail('nobody takes the other partition'));
+    assert.deepEqual(await mine.append([entry(0, '0')], [{ key: 'held/x', value: Buffer.from('0') }]), [0]);
+    let isTaken = false;
+    const writing = (async () => {
+      for (let i = 1; !isTaken; i++) {
+        await mine.append([entry(0, String(i))], [{ key: 'held/x', value: Buffer.from(String(i)) }]);
+      }
+    })().catch(() => undefined); // it is taken over in the middle of one
+    const theirs = await second.take(0, () => assert.fail('nobody takes it back'));
+    const noted = Number(Buffer.from((await theirs.note('held/x')) ?? []).toString());
+    const texts = await textsIn(second, 0);
+    isTaken = true;
+    await writing;
+    assert.deepEqual(texts, await textsIn(second, 0), 'it knows all');
+    assert.deepEqual(
+      texts,
+      Array.from({ length: noted + 1 }, (_, i) => String(i)),
+      'the note is of the last',
+    );
+    await assert.rejects(mine.append([entry(0, 'b')]), (error) => isFleetlogError(error, 'FLEETLOG_LOCKED'));
+    await taken.promise;
+    await theirs.append([entry(0, 'c')], [{ key: 'held/x', value: Buffer.from('3') }]);
+    await other.append([entry(1, 'd')]);
+    for (const log of [first, second]) {
+      await until(
+        'both have both',
+        () => log.ends().every(({ next }) => next > 0) && log.ends()[0].next > noted + 1,
+      );
+      assert.deepEqual([await textsIn(log, 0), await textsIn(log, 1)], [[...texts, 'c'], ['d']]);
+    }
+    await until('the first reads the note', async () => String(await first.note('held/x')) === '3');
+    await second.append([], [{ key: 'group', value: Buffer.from('4') }]);
+    assert.equal(String(Buffer.from((await second.note('group')) ?? [])), '4', 'one reads what one wrote');
+    await assert.rejects(second.append([entry(0, 'e')]), (error) => isFleetlogError(error, 'FLEETLOG_USAGE'));
+    await using three = await tempFolder('log');
+    await assert.rejects(open(three.path, 'shared'), (error) => isFleetlogError(error, 'FLEETLOG_CONFIG'));
   });
 
   it('the number of partitions stays what it was at the beginning', async () => {

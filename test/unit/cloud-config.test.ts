@@ -50,6 +50,21 @@ const refused: Case[] = [
     says: /"mqtt.packetSizeMax" must be at least/,
   },
   { title: 'a tiny write buffer', yaml: 'data: x\nlog: { writeBuffer: 1B }', says: /"log.writeBuffer"/ },
+  {
+    title: 'a shared log in the folder',
+    yaml: 'data: x\nlog: { shared: true }\nmqtt: { broker: { url: "mqtt://b" } }',
+    says: /"log.shared" is for/,
+  },
+  {
+    title: 'a shared log without a broker beside it',
+    yaml: "data: x\nlog: { kind: kafka, brokers: ['k:1'], shared: true }",
+    says: /"log.shared" needs "mqtt.broker"/,
+  },
+  {
+    title: 'ingest alone on a log of its own',
+    yaml: 'data: x\ningest: { only: true }',
+    says: /"ingest.only" is for one of several/,
+  },
   { title: 'Kafka without a broker', yaml: 'data: x\nlog: { kind: kafka }', says: /needs "log.brokers"/ },
   {
     title: 'brokers without Kafka',
@@ -123,7 +138,7 @@ describe("the cloud's configuration", () => {
       },
       http: { host: '127.0.0.1', port: 8080 },
       log: { kind: 'rocksdb', partitions: undefined, writeBufferBytes: 32 * 1024 * 1024 },
-      ingest: { bytesMax: 64 * 1024 * 1024, messagesMax: 20_000 },
+      ingest: { bytesMax: 64 * 1024 * 1024, messagesMax: 20_000, only: false },
       names: { newStreamsPerDay: 2000, gatewaysMax: 100_000 },
       retention: { rules: [], everyMs: 60_000 },
       disk: { minFreeBytes: 256 * 1024 * 1024 },
@@ -199,6 +214,7 @@ describe("the cloud's configuration", () => {
     assert.deepEqual(rest, {
       kind: 'kafka',
       brokers: ['a:9092', 'b:9092'],
+      shared: false,
       topic: 'fleetlog',
       partitions: undefined,
       replicas: 3,

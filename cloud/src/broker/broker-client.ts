@@ -5,6 +5,7 @@ import { fillLengthCache } from '@fleetlog/shared/mqtt';
 import { encodeMessage, parseTopic, topics, type Ack } from '@fleetlog/shared/topics';
 import type { ListenAddress } from '../listen.js';
 import type { MessageSink } from './broker.js';
+import { parseShareTopic, shareTopic } from './share-topics.js';
 
 export interface BrokerClientOptions {
   /** `mqtt://HOST:PORT` or `mqtts://HOST:PORT` of a broker that speaks MQTT 5. */
@@ -28,6 +29,8 @@ export interface BrokerClientOptions {
 /** Unsent bytes from which on acknowledgements are left out: the next one says all again. */
 const unsentBytesMax = 1024 * 1024;
 const reconnectMs = 1000;
+/** Batches on their way to another process; more of them come again. */
+const forwardingMax = 1000;
 /** Longest wait for the subscriptions at start; after it the cloud serves, and goes on trying. */
 const firstConnectMsMax = 5000;
 
@@ -44,6 +47,9 @@ const firstConnectMsMax = 5000;
 export class BrokerClient implements AsyncDisposable {
   private readonly stopping = new AbortController();
   private trouble: string | undefined;
+  /** Partitions whose batches other processes send on. */
+  private readonly shares = new Set<number>();
+  private forwarding = 0;
 
   private constructor(
     private readonly client: MqttClient,
@@ -82,6 +88,33 @@ export class BrokerClient implements AsyncDisposable {
     client.publish(topics.ack(gateway), encodeMessage(ack) as Buffer, { qos: 0 });
   }
 
+  /**
+   * Sends a batch on to the process that has its partition. One that gets lost comes again from its gateway, since
+   * nobody acknowledges it; so where too many are under way it is left out.
+   */
+  forward(partition: number, gateway: string, stream: string, bytes: Uint8Array): void {
+    const { client } = this;
+    if (!client.connected || this.forwarding >= forwardingMax) return;
+    this.forwarding++;
+    client.publish(
+      shareTopic(partition, gateway, stream),
+      Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length),
+      { qos: 1 },
+      () => void this.forwarding--,
+    );
+  }
+
+  /** Which partitions' batches other processes send here. */
+  share(partition: number, isOurs: boolean): void {
+    const { client, logger } = this;
+    if (isOurs) this.shares.add(partition);
+    else this.shares.delete(partition);
+    if (!client.connected || this.stopping.signal.aborted) return; // done with the other subscriptions when it is
+    const topic = shareTopic(partition, '+', '+');
+    const change = isOurs ? client.subscribeAsync(topic, { qos: 1 }) : client.unsubscribeAsync(topic);
+    change.catch((error: unknown) => logger.warn({ topic, error }, 'The broker refuses a subscription.'));
+  }
+
   /** Takes nothing more; what comes from now on isn't confirmed, and comes again. */
   stopReading(): void {
     this.stopping.abort();
@@ -105,7 +138,11 @@ export class BrokerClient implements AsyncDisposable {
     const { url, group } = this.options;
     const share = `$share/${group}/${topics.allUp}`;
     try {
-      const granted = await client.subscribeAsync({ [share]: { qos: 1 }, [topics.allStatus]: { qos: 1 } });
+      const shares = Array.from(this.shares, (partition) => shareTopic(partition, '+', '+'));
+      const wanted = [share, topics.allStatus, ...shares];
+      const granted = await client.subscribeAsync(
+        Object.fromEntries(wanted.map((topic) => [topic, { qos: 1 as const }])),
+      );
       const refused = granted.find(({ qos }) => (qos as number) >= 0x80);
       if (refused) throw new Error(`no right to read ${refused.topic}`);
       this.trouble = undefined;
@@ -123,7 +160,9 @@ export class BrokerClient implements AsyncDisposable {
     if (signal.aborted) return;
     const topic = parseTopic(packet.topic);
     const payload = packet.payload as Buffer;
-    if (topic?.type === 'up') sink.batch(topic.gateway, topic.stream, payload);
+    const forwarded = parseShareTopic(packet.topic);
+    if (forwarded) sink.forwarded?.(forwarded.gateway, forwarded.stream, payload);
+    else if (topic?.type === 'up') sink.batch(topic.gateway, topic.stream, payload);
     else if (topic?.type === 'status' && payload.length > 0) sink.status(topic.gateway, payload);
     else if (payload.length > 0) {
       sink.refuse('FLEETLOG_TOPIC', 'this topic is not for gateways', { topic: packet.topic.slice(0, 256) });

@@ -34,6 +34,8 @@ export interface MessageSink {
   readonly takes: boolean;
   readonly readable: Signal;
   batch(gateway: string, stream: string, bytes: Uint8Array): void;
+  /** One that another process got and this one should take. */
+  forwarded?(gateway: string, stream: string, bytes: Uint8Array): void;
   /** False for one that makes no sense, which is counted. */
   status(gateway: string, message: Uint8Array): boolean;
   refuse(code: ErrorCode, message: string, facts: object): void;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import { Type, type Static } from '@fleetlog/shared/schema';
 import { Duration, durationMs } from '@fleetlog/shared/config';
@@ -43,7 +44,7 @@ export const BrokerSchema = Type.Object(
       Type.String({
         minLength: 1,
         maxLength: 64,
-        description: 'Of the durable session; by default from the host',
+        description: 'Of the durable session; by default from the host and the data folder',
       }),
     ),
     group: Type.String({
@@ -63,10 +64,16 @@ export const BrokerSchema = Type.Object(
   { additionalProperties: false },
 );
 
+/** One for each data folder: two clouds may run on one machine, and a broker ends the older of two with one name. */
+const clientIdOf = (data: string): string => {
+  const folder = createHash('sha256').update(data).digest('hex').slice(0, 8);
+  return `fleetlog-cloud-${folder}-${hostname()}`.slice(0, 64);
+};
+
 /** `fail` throws with the complaint. Errors: FLEETLOG_CONFIG. */
 export function checkBroker(
   broker: Static<typeof BrokerSchema>,
-  limits: { packetBytesMax: number; connectTimeoutMs: number },
+  { data, ...limits }: { packetBytesMax: number; connectTimeoutMs: number; data: string },
   absolute: (path: string) => string,
   fail: (complaint: string) => never,
 ): BrokerClientOptions {
@@ -84,7 +91,7 @@ export function checkBroker(
     username: broker.username,
     password: broker.password,
     tls: Object.fromEntries(Object.entries(broker.tls ?? {}).map(([name, path]) => [name, absolute(path)])),
-    clientId: broker.clientId ?? `fleetlog-cloud-${hostname()}`.slice(0, 64),
+    clientId: broker.clientId ?? clientIdOf(data),
     group: broker.group,
     receiveMax: broker.receiveMax,
     ...limits,

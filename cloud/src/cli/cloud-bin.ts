@@ -11,4 +11,5 @@ if (Number.parseInt(process.versions.node, 10) < nodeNeeded) {
   const { runCli } = await import('@fleetlog/shared/cli');
   const { cloudCommand } = await import('./cloud-command.js');
   await runCli(cloudCommand());
+  process.exit(); // a request to Kafka that waits for other clouds may still be open, and all else is done
 }

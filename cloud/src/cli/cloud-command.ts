@@ -33,7 +33,9 @@ export function cloudCommand(): Command {
             `fleetlog-cloud: building the index, ${left.toLocaleString('en')} batches left\n`,
           ),
         onReady: ({ mqtt, http }) =>
-          void process.stdout.write(`ready mqtt=${formatAddress(mqtt)} http=${formatAddress(http)}\n`),
+          void process.stdout.write(
+            `ready mqtt=${formatAddress(mqtt)}${http ? ` http=${formatAddress(http)}` : ''}\n`,
+          ),
       });
     });
   withFlags(

@@ -24,6 +24,7 @@ interface Waiting {
 }
 
 const timeoutMs = 60_000;
+const looksPerSending = 15;
 
 /**
  * Hands batches of old recordings to ingest and waits for its acknowledgement, which comes when they are durable: the
@@ -37,6 +38,8 @@ export class ImportDesk implements AckSink {
     private readonly ingest: BatchTaker,
     private readonly gateways: AckSink,
     private readonly clock: Clock,
+    /** Looked at as well where another process may be who acknowledges; ms. */
+    private readonly lookEveryMs = Infinity,
   ) {}
 
   acknowledge(gateway: string, ack: Ack): void {
@@ -102,6 +105,7 @@ export class ImportDesk implements AckSink {
         one.done(new FleetlogError('FLEETLOG_BUSY', 'The log takes nothing at the moment; try again later.')),
       () => undefined, // all came
     );
+    const looking = this.look(first, one, send, ended.signal);
     try {
       send();
       await promise;
@@ -109,7 +113,30 @@ export class ImportDesk implements AckSink {
       all.delete(one);
       if (all.size === 0) this.waiting.delete(key);
       ended.abort(new Error('no longer waited for'));
+      await looking;
       await late;
+    }
+  }
+
+  /** What is in the log was taken, whoever said so; what isn't for a while is sent again, as gateways do. */
+  private async look(
+    first: BatchIdentity,
+    one: Waiting,
+    send: () => void,
+    ended: AbortSignal,
+  ): Promise<void> {
+    const { lookEveryMs } = this;
+    for (let looks = 1; lookEveryMs !== Infinity && !ended.aborted; looks++) {
+      await this.clock.sleep(lookEveryMs, ended).catch(() => undefined); // the loop looks at the signal
+      if (looks % looksPerSending === 0) send();
+      const { gateway, stream, epoch } = first;
+      for await (const sequences of this.ingest.held({ gateway, stream })) {
+        if (sequences.epoch !== epoch) continue;
+        for (const sequence of one.missing) {
+          if (sequences.held.covers(sequence, sequence)) one.missing.delete(sequence);
+        }
+      }
+      if (one.missing.size === 0) one.done();
     }
   }
 }

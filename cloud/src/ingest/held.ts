@@ -38,7 +38,7 @@ export class HeldCache {
   private ranges = 0;
 
   constructor(
-    private readonly log: Log,
+    private readonly log: Pick<Log, 'note'>,
     private readonly limits: HeldLimits,
   ) {}
 
@@ -93,7 +93,7 @@ function readHeld(value: Uint8Array | undefined): RangeSet {
 
 /** All that the log holds, and what gateways announced and it doesn't hold, from its notes. */
 export async function* heldSequences(
-  log: Log,
+  log: Pick<Log, 'notes'>,
   filter: { gateway?: string; stream?: string } = {},
 ): AsyncIterable<HeldSequences> {
   const below = filter.gateway === undefined ? '' : `${filter.gateway}/`;

@@ -2,7 +2,7 @@ import type { BatchIdentity } from '@fleetlog/shared/batch';
 import { FleetlogError, isDataError, isFleetlogError, type ErrorCode } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
 import { Signal, type Clock, type RangeSet } from '@fleetlog/shared/util';
-import type { Log } from '../log/log.js';
+import type { IngestLog } from '../log/log.js';
 import type { AckSink } from './acks.js';
 import { checkBatch } from './check.js';
 import type { Fleet, GatewayPresence, HeldSequences, IngestCounters } from './fleet.js';
@@ -15,12 +15,14 @@ import { ArrivalQueue, type Arrival, type QueueLimits } from './queue.js';
 import { Refusals } from './refusals.js';
 
 export interface IngestOptions {
-  log: Log;
+  log: IngestLog;
   logger: Logger;
   clock: Clock;
   queue: QueueLimits;
   held?: HeldLimits;
   names?: NameLimits;
+  /** Set when `takes` turns true; its own where none is given. */
+  readable?: Signal;
   /** Where it is given, nothing is committed while it is full. */
   room?: Pick<DiskGuard, 'isFull' | 'whenRoom'>;
 }
@@ -48,7 +50,7 @@ const drainMsMax = 2500;
  */
 export class Ingest implements Fleet, AsyncDisposable {
   /** Set when `takes` turns true. */
-  readonly readable = new Signal();
+  readonly readable: Signal;
   readonly counters: IngestCounters;
   private readonly queue: ArrivalQueue;
   private readonly limits: HeldLimits;
@@ -66,6 +68,7 @@ export class Ingest implements Fleet, AsyncDisposable {
     private readonly presences: Presences,
   ) {
     const { log, logger, clock, queue, held = heldLimits, names = nameLimits } = options;
+    this.readable = options.readable ?? new Signal();
     this.queue = new ArrivalQueue(queue);
     this.limits = held;
     this.cache = new HeldCache(log, held);

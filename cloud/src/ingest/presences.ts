@@ -26,7 +26,7 @@ export class Presences {
   private constructor(private readonly gatewaysMax: number) {}
 
   /** Nobody counts as connected until heard of again. */
-  static async load(log: Log, gatewaysMax: number): Promise<Presences> {
+  static async load(log: Pick<Log, 'notes'>, gatewaysMax: number): Promise<Presences> {
     const presences = new Presences(gatewaysMax);
     for await (const { key, value } of log.notes(statusPrefix)) {
       const gateway = key.slice(statusPrefix.length);

@@ -38,6 +38,10 @@ export const LogSchema = Type.Object(
       default: 1,
       description: 'Copies of a new topic; from 3 on two must have a batch before it is acknowledged',
     }),
+    shared: Type.Boolean({
+      default: false,
+      description: 'Several clouds write to the topic, each its share of the partitions; needs "mqtt.broker"',
+    }),
     username: Type.Optional(Type.String({ minLength: 1 })),
     password: Type.Optional(Type.String({ minLength: 1, description: 'Or FLEETLOG_KAFKA_PASSWORD' })),
     mechanism: Type.Union(
@@ -68,8 +72,9 @@ export function checkLog(
   absolute: (path: string) => string,
   fail: (complaint: string) => never,
 ): LogConfig {
-  const { brokers, username, password, mechanism, tls, partitions, topic, replicas } = log;
+  const { brokers, username, password, mechanism, tls, partitions, topic, replicas, shared } = log;
   if (log.kind === 'rocksdb') {
+    if (shared) fail('"log.shared" is for "log.kind: kafka".');
     for (const key of ['brokers', 'username', 'password', 'tls'] as const) {
       if (log[key] !== undefined) fail(`"log.${key}" is for "log.kind: kafka".`);
     }
@@ -90,6 +95,7 @@ export function checkLog(
     topic,
     partitions,
     replicas,
+    shared,
     ...(username !== undefined && password !== undefined && { sasl: { mechanism, username, password } }),
     ...(tls && { tls: { ca: pem(tls.ca), cert: pem(tls.certificate), key: pem(tls.key) } }),
   };

@@ -78,6 +78,22 @@ export interface Log extends AsyncDisposable {
   diskBytes(): Promise<number>;
 }
 
+/** What ingest needs of a log. */
+export type IngestLog = Pick<Log, 'append' | 'note' | 'notes' | 'partitionOf'>;
+
+/** A log that several processes write to, each to the partitions that are its own at the time. */
+export interface SharedLog extends Log {
+  /**
+   * Takes a partition over from whoever had it, who can't write to it from then on, and knows all that is in there when
+   * it resolves. `onTakenOver`: somebody else has it now. Errors: FLEETLOG_UNREACHABLE, FLEETLOG_LOCKED.
+   */
+  take(partition: number, onTakenOver: () => void): Promise<IngestLog>;
+  /** Meets the other processes, and is told which partitions this one should have; what isn't named it should give up. */
+  join(onAssigned: (partitions: readonly number[]) => void): AsyncDisposable;
+  /** When the last batch of a gateway that this process has read came, whoever took it; µs. */
+  lastReceivedUs(gateway: string): number | undefined;
+}
+
 /** What a log can do that forgets more than its beginning. */
 export interface LogRemoval {
   /**

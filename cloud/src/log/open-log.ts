@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Logger } from '@fleetlog/shared/log';
 import type { Clock } from '@fleetlog/shared/util';
 import type { LogConfig } from './config.js';
-import type { Log } from './log.js';
+import type { Log, SharedLog } from './log.js';
 import { openLog } from './rocksdb-log.js';
 
 export interface LogParts {
@@ -15,9 +15,18 @@ export interface LogParts {
 }
 
 /** The log that the configuration asks for. Errors: those of its kind. */
-export async function openConfiguredLog(config: LogConfig, { data, ...parts }: LogParts): Promise<Log> {
+export async function openConfiguredLog(
+  config: LogConfig,
+  { data, ...parts }: LogParts,
+): Promise<Log | SharedLog> {
   if (config.kind === 'rocksdb') return openLog({ path: join(data, 'log'), ...config, ...parts });
   // Its client takes memory, which a cloud without Kafka doesn't need to have.
-  const { openKafkaLog } = await import('./kafka/open-kafka-log.js');
-  return openKafkaLog({ path: join(data, 'kafka'), ...config, ...parts });
+  const { openKafkaLog, openSharedKafkaLog } = await import('./kafka/open-kafka-log.js');
+  return (config.shared ? openSharedKafkaLog : openKafkaLog)({
+    path: join(data, 'kafka'),
+    ...config,
+    ...parts,
+  });
 }
+
+export const isShared = (log: Log | SharedLog): log is SharedLog => 'take' in log;

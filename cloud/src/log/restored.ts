@@ -62,7 +62,7 @@ export async function continueRestored(
 }
 
 /** By gateway/epoch/stream, of gateways whose name begins with `below`: the backups that it was restored from. */
-export async function allRestored(log: Log, below = ''): Promise<Map<string, RestoredFrom[]>> {
+export async function allRestored(log: Pick<Log, 'notes'>, below = ''): Promise<Map<string, RestoredFrom[]>> {
   const all = new Map<string, RestoredFrom[]>();
   for await (const { key, value } of log.notes(`${prefix}${below}`)) {
     const backups = readBackups(value).map(([next, backupUs]) => ({ next, backupUs }));

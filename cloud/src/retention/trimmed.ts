@@ -21,7 +21,7 @@ export const trimmedNote = (life: string, sequences: RangeSet): LogNote => ({
 });
 
 /** By gateway/epoch/stream, of gateways whose name begins with `below`. */
-export async function allTrimmed(log: Log, below = ''): Promise<Map<string, RangeSet>> {
+export async function allTrimmed(log: Pick<Log, 'notes'>, below = ''): Promise<Map<string, RangeSet>> {
   const all = new Map<string, RangeSet>();
   for await (const { key, value } of log.notes(keyOf(below))) all.set(key.slice(prefix.length), read(value));
   return all;

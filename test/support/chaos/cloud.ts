@@ -31,7 +31,7 @@ export class Cloud implements CloudView {
   async start(): Promise<void> {
     await mkdir(this.folder, { recursive: true });
     this.command.start();
-    const ready = await this.command.says(/^ready mqtt=\S+:(\d+) http=\S+:(\d+)$/m);
+    const ready = await this.command.says(/^ready mqtt=\S+:(\d+)(?: http=\S+:(\d+))?$/m);
     this.mqttPort = Number(ready[1]);
     this.httpPort = Number(ready[2]);
   }

@@ -117,7 +117,7 @@ export class KafkaCluster implements AsyncDisposable {
     const brokers = this.address.brokers.join(', ');
     return new FleetlogError(
       'FLEETLOG_UNREACHABLE',
-      `Kafka at ${brokers} doesn't do it (${reasonOf(cause)}); see that its brokers run and can be reached.`,
+      `Kafka at ${brokers} doesn't do it (${errorText(cause)}); see that its brokers run and can be reached.`,
       { cause },
     );
   }
@@ -143,7 +143,8 @@ function leavesOf(error: unknown): unknown[] {
   return [error];
 }
 
-const reasonOf = (error: unknown): string =>
+/** Of the errors that caused it, each once. */
+export const errorText = (error: unknown): string =>
   [...new Set(leavesOf(error).map((leaf) => (leaf instanceof Error ? leaf.message : String(leaf))))].join(
     '; ',
   );

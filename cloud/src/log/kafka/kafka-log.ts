@@ -4,32 +4,23 @@ import { Signal, type Clock } from '@fleetlog/shared/util';
 import { fnv1a } from '../keys.js';
 import type { Log, LogAppend, LogEntry, LogNote, PartitionEnds } from '../log.js';
 import { RecentEntries } from '../recent.js';
-import { AppendQueue, type QueuedAppend } from './append-queue.js';
 import type { KafkaCluster } from './cluster.js';
+import type { Partition } from './committer.js';
 import type { NotesTable } from './notes-table.js';
 import type { CommittedReader } from './reader.js';
-import { entryOf, noteRecord, recordOf } from './records.js';
+import { entryOf } from './records.js';
 import type { Topics } from './topics.js';
-import type { TopicPart, TransactionalWriter } from './writer.js';
-
-export interface Partition {
-  first: number;
-  next: number;
-  lastReceiveTimeUs: number;
-}
 
 const recentBytesMax = 16 * 1024 * 1024;
 export const fetchBytes = 1024 * 1024;
 /** An offset was committed and its marker is on the way: so often it is looked for. */
 export const markerMs = 5;
 const markerMsMax = 30_000;
-const noteRetryMs = 1000;
 
-interface Parts {
+export interface KafkaLogParts {
   topics: Topics;
   writing: KafkaCluster;
   reader: CommittedReader;
-  writer: TransactionalWriter;
   notes: NotesTable;
   /** What is closed with the log. */
   owned: AsyncDisposableStack;
@@ -38,27 +29,30 @@ interface Parts {
   logger: Logger;
 }
 
-/** The log in a topic. `openKafkaLog` makes one. */
-export class KafkaLog implements Log {
+/** The log in a topic, as it is read; how it is written is for those who extend it. `openKafkaLog` makes one. */
+export abstract class KafkaLog implements Log {
   /** The markers of transactions have offsets too. */
   readonly isDense = false;
   /** Kafka forgets from the beginning of a partition only. */
   readonly removal = undefined;
   readonly checkpoint = undefined;
   readonly grew = new Signal();
-  private readonly queue: AppendQueue;
   private readonly grown: Signal[];
   private readonly recent: RecentEntries;
   private closed: Promise<void> | undefined;
 
   constructor(
-    private readonly parts: Parts,
-    private readonly partitions: Partition[],
+    protected readonly parts: KafkaLogParts,
+    protected readonly partitions: Partition[],
   ) {
     this.grown = partitions.map(() => new Signal());
     this.recent = new RecentEntries(partitions.length, recentBytesMax);
-    this.queue = new AppendQueue((appends) => this.commit(appends));
   }
+
+  abstract append(entries: readonly LogAppend[], notes?: readonly LogNote[]): Promise<number[]>;
+
+  /** Until nothing is being written any more; the log is closing. */
+  protected abstract idle(): Promise<void>;
 
   get partitionCount(): number {
     return this.partitions.length;
@@ -68,74 +62,18 @@ export class KafkaLog implements Log {
     return fnv1a(gateway) % this.partitions.length;
   }
 
-  async append(entries: readonly LogAppend[], notes: readonly LogNote[] = []): Promise<number[]> {
-    this.parts.closing.signal.throwIfAborted();
-    for (const { partition } of entries) this.checkPartition(partition);
-    return this.queue.add({ entries, notes });
-  }
-
-  /** All that waited, in one transaction. */
-  private async commit(appends: readonly QueuedAppend[]): Promise<number[][]> {
-    const { topics, writer } = this.parts;
-    const lastTimeUs = this.partitions.map((partition) => partition.lastReceiveTimeUs);
-    const byPartition = new Map<number, TopicPart>();
-    const appended: LogEntry[] = [];
-    for (const { entries } of appends) {
-      for (const { partition, receiveTimeUs, ...entry } of entries) {
-        const part = byPartition.get(partition) ?? { topic: topics.log, partition, records: [] };
-        byPartition.set(partition, part);
-        // The wall clock may step back; receive times of a partition don't, so that a time can be searched for.
-        lastTimeUs[partition] = Math.max(lastTimeUs[partition], receiveTimeUs);
-        // The bytes stay in memory for who reads the end: a copy, since the caller's may be a view of much more.
-        const bytes = Uint8Array.from(entry.bytes);
-        const place = part.records.length;
-        part.records.push(
-          recordOf(topics.log, partition, { ...entry, bytes, receiveTimeUs: lastTimeUs[partition] }),
-        );
-        appended.push({ partition, offset: place, receiveTimeUs: lastTimeUs[partition], bytes });
-      }
+  /** These are in the log now, behind what was; in the order of their offsets. */
+  protected took(entries: readonly LogEntry[]): void {
+    const touched = new Set<number>();
+    for (const { partition, offset, receiveTimeUs } of entries) {
+      const state = this.partitions[partition];
+      state.next = offset + 1;
+      state.lastReceiveTimeUs = Math.max(state.lastReceiveTimeUs, receiveTimeUs);
+      touched.add(partition);
     }
-    const notes = appends.flatMap((append) => append.notes);
-    const noteRecords = notes.map((note) => noteRecord(topics.notes, note));
-    const parts = [...byPartition.values()];
-    if (notes.length > 0) parts.push({ topic: topics.notes, partition: 0, records: noteRecords });
-    if (parts.length === 0) return appends.map(() => []);
-    const firsts = await writer.commit(parts);
-    if (notes.length > 0) await this.noted(notes, (firsts.at(-1) as number) + notes.length);
-    const firstOf = new Map(
-      parts.map(({ partition, topic }, i) => [topic === topics.log ? partition : -1, firsts[i]]),
-    );
-    for (const entry of appended) entry.offset += firstOf.get(entry.partition) as number;
-    this.took(appended, byPartition.keys(), lastTimeUs);
-    let at = 0;
-    return appends.map(({ entries }) =>
-      appended.slice(at, (at += entries.length)).map(({ offset }) => offset),
-    );
-  }
-
-  /** What is committed can't be taken back: a disk that doesn't take the notes is asked until it does. */
-  private async noted(notes: readonly LogNote[], next: number): Promise<void> {
-    const { notes: table, clock, logger, closing } = this.parts;
-    for (let attempt = 1; ; attempt++) {
-      try {
-        await table.apply(notes, next);
-        return;
-      } catch (error) {
-        if (closing.signal.aborted) throw error;
-        logger.error({ attempt, error }, 'The notes of the log cannot be kept on this disk; trying again.');
-        await clock.sleep(noteRetryMs, closing.signal).catch(() => undefined); // the loop looks at the signal
-      }
-    }
-  }
-
-  private took(appended: LogEntry[], touched: Iterable<number>, lastTimeUs: readonly number[]): void {
-    for (const { partition, offset } of appended) this.partitions[partition].next = offset + 1;
-    this.recent.add(appended);
-    for (const partition of touched) {
-      this.partitions[partition].lastReceiveTimeUs = lastTimeUs[partition];
-      this.grown[partition].set();
-    }
-    if (appended.length > 0) this.grew.set();
+    this.recent.add(entries);
+    for (const partition of touched) this.grown[partition].set();
+    if (touched.size > 0) this.grew.set();
   }
 
   async *read(partition: number, offset: number, options: { limit?: number } = {}): AsyncIterable<LogEntry> {
@@ -256,7 +194,7 @@ export class KafkaLog implements Log {
     const { closing, owned } = this.parts;
     closing.abort(new FleetlogError('FLEETLOG_INTERRUPTED', 'The log was closed.'));
     for (const signal of this.grown) signal.set();
-    await this.queue.idle();
+    await this.idle();
     await owned.disposeAsync();
   }
 
@@ -295,7 +233,7 @@ export class KafkaLog implements Log {
     }
   }
 
-  private checkPartition(partition: number): void {
+  protected checkPartition(partition: number): void {
     if (partition in this.partitions) return;
     throw new FleetlogError('FLEETLOG_DEFECT', `The log has no partition ${partition}.`);
   }

@@ -7,8 +7,8 @@ import type { Topics } from './topics.js';
 
 interface Checkpoint {
   topicId: string;
-  /** Offset of the notes' topic up to which this table has them. */
-  next: number;
+  /** Offsets up to which this table has them, by partition of the notes' topic. */
+  next: number[];
 }
 
 const fetchBytes = 4 * 1024 * 1024;
@@ -21,37 +21,47 @@ export class NotesTable {
   private constructor(
     private readonly store: OrderedStore,
     private readonly topicId: string,
+    private readonly nexts: number[],
   ) {}
 
   static async open(
     store: OrderedStore,
     reader: CommittedReader,
-    { notes, id }: Topics,
+    { notes, id, notesPartitions }: Topics,
   ): Promise<NotesTable> {
-    const table = new NotesTable(store, id);
     const stored = await store.get(keys.metaKey);
     const checkpoint = stored && (JSON.parse(Buffer.from(stored).toString()) as Checkpoint);
-    let next = checkpoint?.topicId === id ? checkpoint.next : await table.clear();
-    const { stable } = await reader.ends(notes, 0);
-    while (next < stable) {
-      const fetched = await reader.fetch(notes, 0, next, fetchBytes);
-      if (fetched.next === next) break;
-      next = fetched.next;
-      await table.apply(fetched.records.map(toNote), next);
+    const isOurs = checkpoint?.topicId === id && Array.isArray(checkpoint.next);
+    if (!isOurs) await store.write([{ type: 'delete-range', ...keys.noteRange('') }]);
+    const nexts = isOurs ? checkpoint.next : Array.from({ length: notesPartitions }, () => 0);
+    const table = new NotesTable(store, id, nexts);
+    for (let partition = 0; partition < notesPartitions; partition++) {
+      const { stable } = await reader.ends(notes, partition);
+      while (table.nexts[partition] < stable) {
+        const fetched = await reader.fetch(notes, partition, table.nexts[partition], fetchBytes);
+        if (fetched.next === table.nexts[partition]) break;
+        await table.apply(fetched.records.map(toNote), partition, fetched.next);
+      }
     }
     return table;
   }
 
+  /** Offset up to which it has the notes of a partition. */
+  nextOf(partition: number): number {
+    return this.nexts[partition];
+  }
+
   /** Takes what was committed before `next`. */
-  apply(notes: readonly LogNote[], next: number): Promise<void> {
+  async apply(notes: readonly LogNote[], partition: number, next: number): Promise<void> {
     const puts = notes.map(({ key, value }): StoreOperation => ({
       type: 'put',
       key: keys.noteKey(key),
       value,
     }));
-    const checkpoint: Checkpoint = { topicId: this.topicId, next };
+    const checkpoint: Checkpoint = { topicId: this.topicId, next: this.nexts.with(partition, next) };
     const value = Buffer.from(JSON.stringify(checkpoint));
-    return this.store.write([...puts, { type: 'put', key: keys.metaKey, value }]);
+    await this.store.write([...puts, { type: 'put', key: keys.metaKey, value }]);
+    this.nexts[partition] = next;
   }
 
   get(key: string): Promise<Uint8Array | undefined> {
@@ -61,11 +71,6 @@ export class NotesTable {
   list(prefix: string): AsyncIterable<LogNote> {
     return notesIn(this.store, prefix);
   }
-
-  private async clear(): Promise<number> {
-    await this.store.write([{ type: 'delete-range', ...keys.noteRange('') }]);
-    return 0;
-  }
 }
 
-const toNote = ({ key, value }: CommittedRecord): LogNote => ({ key: String(key), value });
+export const toNote = ({ key, value }: CommittedRecord): LogNote => ({ key: String(key), value });

@@ -1,4 +1,4 @@
-import { fetchV13, listOffsetsV7, type RecordsBatch } from '@platformatic/kafka';
+import { fetchV13, listOffsetsV7, type Connection, type RecordsBatch } from '@platformatic/kafka';
 import { isKafkaError, type KafkaCluster } from './cluster.js';
 
 export interface CommittedRecord {
@@ -85,45 +85,92 @@ export class CommittedReader {
     bytesMax: number,
   ): Promise<Fetched> {
     const { connection, topicId } = await this.cluster.leader(topic, partition);
-    const request = {
-      partition,
-      currentLeaderEpoch: -1,
-      fetchOffset: BigInt(offset),
-      lastFetchedEpoch: -1,
-      partitionMaxBytes: bytesMax,
-    };
-    const topics = [{ topicId, partitions: [request] }];
-    const { responses } = await fetchV13.api.async(
-      connection,
-      0,
-      0,
-      bytesMax,
-      readCommitted,
-      0,
-      -1,
-      topics,
-      [],
-      '',
-    );
-    const { records: batches, abortedTransactions } = responses[0].partitions[0];
-    const records: CommittedRecord[] = [];
-    let next = offset;
-    for (const batch of committed(batches ?? [], abortedTransactions ?? [])) {
-      const first = Number(batch.firstOffset);
-      next = first + batch.lastOffsetDelta + 1;
-      if (batch.attributes & controlBit || batch.isAborted) continue;
-      for (const { offsetDelta, timestampDelta, key, value, headers } of batch.records) {
-        if (first + offsetDelta < offset || value === null) continue;
-        const timestampMs = Number(batch.firstTimestamp + timestampDelta);
-        records.push({ offset: first + offsetDelta, timestampMs, key, value, headers });
-      }
-    }
-    return { records, next };
+    const asked = [{ topicId, positions: [{ partition, offset }] }];
+    const [fetched] = await fetchFrom(connection, asked, { bytesMax, waitMsMax: 0 });
+    return fetched;
   }
 
   private patiently<T>(operation: () => Promise<T>): Promise<T> {
     return this.cluster.patiently(operation, { msMax: patienceMs, signal: this.closing });
   }
+}
+
+/** Positions of one topic from which is read. */
+export interface AskedTopic {
+  topicId: string;
+  positions: readonly { partition: number; offset: number }[];
+}
+
+export interface FetchedPartition extends Fetched {
+  topicId: string;
+  partition: number;
+  /** First offset that is kept. */
+  first: number;
+}
+
+/**
+ * Committed records of partitions that this broker leads. Where there are none it waits for `waitMsMax` at most;
+ * `bytesMax` is for each partition. Errors: the client's.
+ */
+export async function fetchFrom(
+  connection: Connection,
+  asked: readonly AskedTopic[],
+  { bytesMax, waitMsMax }: { bytesMax: number; waitMsMax: number },
+): Promise<FetchedPartition[]> {
+  const offsets = new Map<string, number>();
+  const topics = asked.map(({ topicId, positions }) => ({
+    topicId,
+    partitions: positions.map(({ partition, offset }) => {
+      offsets.set(`${topicId}:${partition}`, offset);
+      return {
+        partition,
+        currentLeaderEpoch: -1,
+        fetchOffset: BigInt(offset),
+        lastFetchedEpoch: -1,
+        partitionMaxBytes: bytesMax,
+      };
+    }),
+  }));
+  const all = bytesMax * offsets.size;
+  const { responses } = await fetchV13.api.async(
+    connection,
+    waitMsMax,
+    waitMsMax > 0 ? 1 : 0,
+    all,
+    readCommitted,
+    0,
+    -1,
+    topics,
+    [],
+    '',
+  );
+  return responses.flatMap(({ topicId, partitions }) =>
+    partitions.map(({ partitionIndex: partition, records, abortedTransactions, logStartOffset }) => {
+      const offset = offsets.get(`${topicId}:${partition}`) ?? 0;
+      const fetched = committedFrom(offset, records ?? [], abortedTransactions ?? []);
+      return { topicId, partition, first: Number(logStartOffset), ...fetched };
+    }),
+  );
+}
+
+function committedFrom(
+  offset: number,
+  batches: readonly RecordsBatch[],
+  aborted: readonly { producerId: bigint; firstOffset: bigint }[],
+): Fetched {
+  const records: CommittedRecord[] = [];
+  let next = offset;
+  for (const batch of committed(batches, aborted)) {
+    const first = Number(batch.firstOffset);
+    next = first + batch.lastOffsetDelta + 1;
+    if (batch.attributes & controlBit || batch.isAborted) continue;
+    for (const { offsetDelta, timestampDelta, key, value, headers } of batch.records) {
+      if (first + offsetDelta < offset || value === null) continue;
+      const timestampMs = Number(batch.firstTimestamp + timestampDelta);
+      records.push({ offset: first + offsetDelta, timestampMs, key, value, headers });
+    }
+  }
+  return { records, next };
 }
 
 /**

@@ -38,9 +38,9 @@ export function entryOf(partition: number, record: CommittedRecord): LogEntry {
   return { partition, offset, receiveTimeUs, bytes: value };
 }
 
-export const noteRecord = (topic: string, { key, value }: LogNote): MessageRecord => ({
+export const noteRecord = (topic: string, partition: number, { key, value }: LogNote): MessageRecord => ({
   topic,
-  partition: 0,
+  partition,
   key: Buffer.from(key),
   value: Buffer.from(value.buffer, value.byteOffset, value.length),
 });

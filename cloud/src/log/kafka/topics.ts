@@ -8,6 +8,8 @@ export interface TopicOptions {
   partitions: number | undefined;
   /** Copies of each partition; from 3 on two of them must have a batch before it is acknowledged. */
   replicas: number;
+  /** Several clouds write to it, each its share of the partitions. Fixed when the topics are made. */
+  shared: boolean;
 }
 
 export interface Topics {
@@ -16,6 +18,8 @@ export interface Topics {
   /** Of the log's topic: another one of the same name has another. */
   id: string;
   partitions: number;
+  /** One for all; or one for each partition of the log and, behind them, one for what belongs to no gateway. */
+  notesPartitions: number;
 }
 
 const partitionsDefault = 8;
@@ -28,7 +32,7 @@ const messageBytesMax = 8 * 1024 * 1024;
  */
 export async function openTopics(
   cluster: KafkaCluster,
-  { topic, partitions, replicas }: TopicOptions,
+  { topic, partitions, replicas, shared }: TopicOptions,
   signal: AbortSignal,
 ): Promise<Topics> {
   const names = { log: topic, notes: `${topic}-notes` };
@@ -47,17 +51,27 @@ export async function openTopics(
       const there = new Set(await cluster.admin.listTopics());
       if (!there.has(names.log))
         await create(cluster, names.log, partitions ?? partitionsDefault, replicas, logConfig);
-      if (!there.has(names.notes)) await create(cluster, names.notes, 1, replicas, notesConfig);
+      if (there.has(names.notes)) return;
+      const { leaders } = await cluster.topic(names.log);
+      await create(cluster, names.notes, shared ? leaders.length + 1 : 1, replicas, notesConfig);
     }, patience);
     const { id, leaders } = await cluster.patiently(() => cluster.topic(names.log), patience);
-    await cluster.patiently(() => cluster.topic(names.notes), patience);
+    const notes = await cluster.patiently(() => cluster.topic(names.notes), patience);
+    const notesPartitions = notes.leaders.length;
+    if (shared !== notesPartitions > 1) {
+      throw new FleetlogError(
+        'FLEETLOG_CONFIG',
+        `The topic ${topic} was made for ${shared ? 'one cloud' : 'several clouds'}, which is fixed; ` +
+          `set "log.shared: ${!shared}", or another "log.topic".`,
+      );
+    }
     if (partitions !== undefined && partitions !== leaders.length) {
       throw new FleetlogError(
         'FLEETLOG_CONFIG',
         `The topic ${topic} has ${leaders.length} partitions, which is fixed; set "log.partitions" to ${leaders.length} or leave it out.`,
       );
     }
-    return { ...names, id, partitions: leaders.length };
+    return { ...names, id, partitions: leaders.length, notesPartitions };
   } catch (error) {
     throw cluster.complaint(error);
   }

@@ -37,7 +37,8 @@ export interface WriterOptions {
  * reading much else: Kafka gives back whole record batches.
  */
 const recordBatchBytesMax = 512 * 1024;
-const transactionMsMax = 60_000;
+/** What a dead process has begun holds up those who read behind it for so long, where nobody takes over from it. */
+const transactionMsMax = 20_000;
 /** An answer that doesn't come within this is an error to who appends, and is tried again from there. */
 const patienceMs = 10_000;
 const retryMs = 500;
