@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isFleetlogError } from '@fleetlog/shared/errors';
 import { silentLogger } from '@fleetlog/shared/log';
@@ -109,6 +110,23 @@ describe('a full disk', function () {
     await assertComplete(buffer, 220);
     await disk.clear();
     await until('the ballast again', () => existsSync(join(disk.path, 'buffer.ballast')), 30_000);
+  });
+
+  it('is opened with the ballast where the database is damaged as well', async () => {
+    {
+      await using buffer = await openBuffer(options(MiB, 4 * MiB));
+      await put(buffer, 200);
+      await until('the ballast', () => existsSync(join(disk.path, 'buffer.ballast')));
+      await buffer.flush();
+    }
+    await truncate(join(disk.path, 'buffer', 'CURRENT'), 0);
+    await disk.fill();
+    await assert.rejects(openBuffer({ ...options(MiB, 4 * MiB), space: undefined }), (error) =>
+      isFleetlogError(error, 'FLEETLOG_STORE_FULL'),
+    );
+    await using buffer = await openBuffer(options(MiB, 4 * MiB));
+    await put(buffer, 20);
+    await buffer.flush();
   });
 
   it('that others filled makes the buffer give back, with a record of it, and take again', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Cloud } from '../support/chaos/cloud.js';
 import { Gateway } from '../support/chaos/gateway.js';
@@ -16,7 +16,44 @@ const pace = 20;
 /** Nobody listens there. */
 const nowhere = 'mqtt://127.0.0.1:9';
 
+const garbage = 'garbage '.repeat(1000);
+
+/** Also where a socket was. */
+async function asFile(path: string, text: string): Promise<void> {
+  await rm(path, { force: true });
+  await writeFile(path, text);
+}
+
+/** As a file system comes back that was repaired badly. */
+async function asFolder(path: string): Promise<void> {
+  await rm(path, { force: true, recursive: true });
+  await mkdir(path);
+  await writeFile(join(path, 'something'), garbage);
+}
+
+/** Files that are only there for RocksDB and people, and those beside the database. */
+async function ofAll(database: string, damage: (path: string) => Promise<unknown>): Promise<void> {
+  const beside = ['buffer.ballast', 'buffer.opening', 'traffic.json', 'traffic.json.new', 'control.sock'];
+  for (const path of await filesOf(database, /^(OPTIONS|IDENTITY|LOCK|LOG)/)) await damage(path);
+  for (const name of beside) await damage(join(database, '..', name));
+}
+
 type Damage = (database: string) => Promise<unknown>;
+
+/** With FLEETLOG_DAMAGE=long; see `damages`. */
+const rarerDamages: [string, number, Damage][] = [
+  ['a bit in the older slot of the mark', 0, async (d) => flipBit(`${d}.mark`, 0.999)],
+  ['the mark a folder', 0, async (d) => asFolder(`${d}.mark`)],
+  ['a write-ahead log a folder', 1, async (d) => asFolder((await filesOf(d, /\.log$/)).at(-1)!)],
+  ['a table a folder', 0, async (d) => asFolder((await filesOf(d, /\.sst$/))[0])],
+  ['a file of values garbage', 1, async (d) => writeFile((await filesOf(d, /\.blob$/))[0], garbage)],
+  ['a file of values a folder', 1, async (d) => asFolder((await filesOf(d, /\.blob$/))[0])],
+  ['CURRENT a folder', 0, async (d) => asFolder(join(d, 'CURRENT'))],
+  ['the MANIFEST a folder', 0, async (d) => asFolder((await filesOf(d, /^MANIFEST/))[0])],
+  ['the MANIFEST garbage', 0, async (d) => writeFile((await filesOf(d, /^MANIFEST/))[0], garbage)],
+  ['all that no batch is in empty', 0, (d) => ofAll(d, (path) => asFile(path, ''))],
+  ['all that no batch is in gone', 0, (d) => ofAll(d, (path) => rm(path, { force: true }))],
+];
 
 /**
  * What happens to the database's folder, and the share of records that may be lost by it. Where a commit is hit, the
@@ -36,11 +73,16 @@ const damages: [string, number, Damage][] = [
   ['CURRENT empty', 0, async (d) => cutFile(join(d, 'CURRENT'), 0)],
   ['the mark gone', 0, async (d) => removeFile(`${d}.mark`)],
   ['a bit in the mark', 0, async (d) => flipBit(`${d}.mark`, 0)],
+  ['the mark garbage', 0, async (d) => writeFile(`${d}.mark`, garbage)],
+  ['all that no batch is in garbage', 0, (d) => ofAll(d, (path) => asFile(path, garbage))],
+  ['all that no batch is in folders', 0, (d) => ofAll(d, asFolder)],
+  ['DAMAGED a folder', 0, async (d) => asFolder(join(d, 'DAMAGED'))],
   ['the whole database gone', 1, async (d) => rm(d, { recursive: true })],
+  ...(process.env['FLEETLOG_DAMAGE'] === 'long' ? rarerDamages : []),
 ];
 
 describe('a gateway whose buffer was damaged while it was off', function () {
-  this.timeout(60_000);
+  this.timeout(300_000);
   let folder: Awaited<ReturnType<typeof tempFolder>>;
   let cloud: Cloud;
 
@@ -61,12 +103,16 @@ describe('a gateway whose buffer was damaged while it was off', function () {
       },
     );
     gateway.command.start();
-    await gateway.command.says(/records read \(100 %\)/);
-    await until('files of each kind are there', async () => {
-      const database = join(gateway.dataFolder, 'buffer');
-      const kinds = await Promise.all([/\.log$/, /\.blob$/, /\.sst$/].map((end) => filesOf(database, end)));
-      return kinds.every((files) => files.length > 0);
-    });
+    await gateway.command.says(/records read \(100 %\)/, 120_000);
+    await until(
+      'files of each kind are there',
+      async () => {
+        const database = join(gateway.dataFolder, 'buffer');
+        const kinds = await Promise.all([/\.log$/, /\.blob$/, /\.sst$/].map((end) => filesOf(database, end)));
+        return kinds.every((files) => files.length > 0);
+      },
+      60_000,
+    );
     await gateway.command.kill();
     return gateway;
   }
@@ -95,7 +141,7 @@ describe('a gateway whose buffer was damaged while it was off', function () {
         (await readFile(gateway.configPath, 'utf8')).replace(nowhere, url()),
       );
       gateway.command.start();
-      await gateway.drained(30_000);
+      await gateway.drained(120_000);
       const account = await accountOf(cloud, gateway.expectations[0]);
       const gaps = await cloud.gaps(gateway.id);
       const { log } = gateway.command;

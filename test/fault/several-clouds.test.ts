@@ -11,7 +11,7 @@ import { Mosquitto } from '../support/mosquitto.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { until } from '../support/until.js';
 
-const gatewayCount = 6;
+const gatewayCount = 4;
 /** FLEETLOG_KAFKA=long: one hangs, too. */
 const isLong = process.env['FLEETLOG_KAFKA'] === 'long';
 const idsOf = (kind: string): string[] => Array.from({ length: gatewayCount }, (_, i) => `${kind}-${i + 1}`);

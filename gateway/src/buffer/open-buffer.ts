@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { FleetlogError, isFleetlogError } from '@fleetlog/shared/errors';
+import { FleetlogError, isFleetlogError, systemCode } from '@fleetlog/shared/errors';
 import { openRocksDb, type OrderedStore } from '@fleetlog/shared/store';
 import type { GatewayBuffer } from './buffer.js';
 import { CheckedStore } from './integrity/checked-store.js';
@@ -39,7 +39,18 @@ export async function openBuffer(options: OpenOptions): Promise<GatewayBuffer> {
   }
 }
 
+/** What is written beside the database, such as where a damaged one is moved, wants space, too. */
 async function openFolder(options: OpenOptions): Promise<GatewayBuffer> {
+  try {
+    return await openMarked(options);
+  } catch (cause) {
+    if (systemCode(cause) !== 'ENOSPC') throw cause;
+    const text = `No space left on the disk of the buffer folder ${options.path}.`;
+    throw new FleetlogError('FLEETLOG_STORE_FULL', text, { cause });
+  }
+}
+
+async function openMarked(options: OpenOptions): Promise<GatewayBuffer> {
   const { path, clock, logger } = options;
   const mark = await MarkFile.open(markPath(path), clock, logger);
   const guard = await OpeningGuard.before(path);

@@ -43,7 +43,7 @@ export async function openRocksDb(options: RocksDbOptions): Promise<OrderedStore
   } = options;
   try {
     if (!readOnly) await mkdir(path, { recursive: true });
-    if (!readOnly) await removeOldInfoLogs(path);
+    if (!readOnly) await removeIdleFiles(path);
   } catch (cause) {
     throw openError(path, purpose, cause);
   }
@@ -74,10 +74,16 @@ export async function openRocksDb(options: RocksDbOptions): Promise<OrderedStore
   return new RocksDbStore(db, path);
 }
 
-/** RocksDB keeps up to 1000 info logs and adds one at each start. */
-async function removeOldInfoLogs(path: string): Promise<void> {
-  for (const name of await readdir(path)) {
-    if (name.startsWith('LOG.old.')) await rm(join(path, name), { force: true });
+/**
+ * RocksDB keeps up to 1000 info logs and adds one at each start. And what a repair of the file system made a folder of
+ * can't be locked or written to; nobody holds a lock on one.
+ */
+async function removeIdleFiles(path: string): Promise<void> {
+  for (const entry of await readdir(path, { withFileTypes: true })) {
+    const { name } = entry;
+    const isInTheWay = entry.isDirectory() && /^(LOCK|LOG|IDENTITY)$/.test(name);
+    if (isInTheWay || name.startsWith('LOG.old.'))
+      await rm(join(path, name), { force: true, recursive: true });
   }
 }
 
@@ -91,7 +97,7 @@ function openError(path: string, purpose: string, cause: unknown): FleetlogError
     );
   }
   const code = systemCode(cause);
-  if (code === 'ENOSPC') {
+  if (isFull(cause)) {
     return new FleetlogError('FLEETLOG_STORE_FULL', `No space left on the disk of the ${purpose} ${path}.`, {
       cause,
     });
@@ -105,6 +111,10 @@ function openError(path: string, purpose: string, cause: unknown): FleetlogError
   }
   return new FleetlogError('FLEETLOG_STORE', `The ${purpose} ${path} doesn't open: ${text}`, { cause });
 }
+
+/** The binding's own errors tell it in words. */
+const isFull = (cause: unknown): boolean =>
+  systemCode(cause) === 'ENOSPC' || /no space left/i.test(describe(cause));
 
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
@@ -313,7 +323,7 @@ class RocksDbStore implements OrderedStore {
   }
 
   private failure(what: 'read' | 'write' | 'checkpoint', cause: unknown): FleetlogError {
-    const full = systemCode(cause) === 'ENOSPC' || /no space left/i.test(describe(cause));
+    const full = isFull(cause);
     return full
       ? new FleetlogError('FLEETLOG_STORE_FULL', `No space left on the disk of ${this.path}.`, { cause })
       : new FleetlogError('FLEETLOG_STORE', `A ${what} of ${this.path} failed: ${describe(cause)}`, {

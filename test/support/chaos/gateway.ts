@@ -17,6 +17,8 @@ export interface GatewayOptions {
   within?: readonly string[];
   /** Streams besides the recordings. */
   streams?: Record<string, object>;
+  /** Where the data go, if not beside the configuration. */
+  dataFolder?: string | undefined;
 }
 
 /** A real `fleetlog-gateway` that takes recordings as they were, with its configuration in a folder of its own. */
@@ -29,11 +31,10 @@ export class Gateway {
   private constructor(
     readonly id: string,
     folder: string,
-    args: string[],
-    within: readonly string[] = [],
+    { args = ['--until-drained'], within = [], dataFolder = join(folder, 'data') }: GatewayOptions,
   ) {
     this.configPath = join(folder, 'gateway.yaml');
-    this.dataFolder = join(folder, 'data');
+    this.dataFolder = dataFolder;
     this.command = new Command(id, bins.gateway, ['--config', this.configPath, ...args], within);
   }
 
@@ -44,7 +45,7 @@ export class Gateway {
     recordings: readonly Recording[],
     options: GatewayOptions,
   ): Promise<Gateway> {
-    const gateway = new Gateway(id, folder, options.args ?? ['--until-drained'], options.within);
+    const gateway = new Gateway(id, folder, options);
     await mkdir(folder, { recursive: true });
     const streams: Record<string, object> = { ...options.streams };
     const counts = { candump: 0, lines: 0 };

@@ -1,7 +1,7 @@
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -9,8 +9,13 @@ import { until } from '../until.js';
 
 const run = promisify(execFile);
 
-/** What becomes of writes that weren't flushed: all are gone, or a random half of the sectors. */
-export type Loss = 'all' | { halfOfSeed: number };
+/**
+ * What becomes of writes that weren't flushed: all are gone, or a random half of the sectors. Or there is no cache, and
+ * the disk gives errors when it is told to.
+ */
+export type Loss = 'all' | { halfOfSeed: number } | 'none';
+/** What gives errors (EIO). */
+export type FailingRequests = 'reads' | 'writes';
 
 const tornDisk = fileURLToPath(new URL('torn-disk.js', import.meta.url));
 /** Of servers and the kernel, on a machine that has other things to do. */
@@ -69,8 +74,8 @@ export class PowerDisk implements AsyncDisposable {
     await rm(this.socket, { force: true });
     this.loss = loss;
     this.server =
-      loss === 'all'
-        ? quiet('nbdkit', nbdkit(this.socket, this.image))
+      typeof loss === 'string'
+        ? quiet('nbdkit', this.nbdkit(loss))
         : quiet(process.execPath, [tornDisk, this.socket, this.image, String(loss.halfOfSeed)]);
     await until('the disk serves', () => existsSync(this.socket), settleMsMax);
     this.fuseServer = quiet('nbdfuse', [`${this.fuse}/`, '--unix', this.socket]);
@@ -83,7 +88,7 @@ export class PowerDisk implements AsyncDisposable {
 
   /** What wasn't flushed is gone from here on; `killUsers` ends the processes that have files open on it. */
   async cutPower(killUsers: () => Promise<void>): Promise<void> {
-    await ended(this.server, this.loss === 'all' ? 'SIGKILL' : 'SIGUSR2');
+    await ended(this.server, typeof this.loss === 'string' ? 'SIGKILL' : 'SIGUSR2');
     await killUsers();
     await run('umount', ['--lazy', this.path]);
     await run('losetup', ['-d', this.loop!]).catch(() => undefined); // goes by itself with the last user
@@ -91,6 +96,24 @@ export class PowerDisk implements AsyncDisposable {
     await ended(this.fuseServer);
     await until('the kernel has let go of the disk', async () => !(await this.isAttached()), settleMsMax);
     this.loop = undefined;
+  }
+
+  /** From here on these requests fail; only a disk without a cache can. */
+  async fail(what: FailingRequests): Promise<void> {
+    await writeFile(this.failing(what), '');
+  }
+
+  /** None fails any more. */
+  async heal(): Promise<void> {
+    for (const what of ['reads', 'writes'] as const) await rm(this.failing(what), { force: true });
+  }
+
+  /** Puts the file system right as a boot does; it isn't mounted. */
+  async repair(): Promise<void> {
+    // Status 1: errors were there, and aren't any more.
+    await run('e2fsck', ['-fy', this.image]).catch((error: unknown) => {
+      if ((error as { code?: unknown }).code !== 1) throw error;
+    });
   }
 
   /** Mounts what is really on it, without any cache; it stays for `use`. */
@@ -107,6 +130,20 @@ export class PowerDisk implements AsyncDisposable {
     process.off('exit', this.endWithUs);
     this.tearDown();
     await Promise.all([ended(this.server), ended(this.fuseServer)]);
+  }
+
+  private failing(what: FailingRequests): string {
+    return `${this.image}.fails-${what}`;
+  }
+
+  private nbdkit(loss: 'all' | 'none'): string[] {
+    const options = ['-f', '-U', this.socket];
+    if (loss === 'all') return [...options, '--filter=cache', 'file', this.image, 'cache=writeback'];
+    const errors = (['reads', 'writes'] as const).flatMap((what) => {
+      const name = what === 'reads' ? 'error-pread' : 'error-pwrite';
+      return [`${name}=EIO`, `${name}-rate=100%`, `${name}-file=${this.failing(what)}`];
+    });
+    return [...options, '--filter=error', 'file', this.image, ...errors];
   }
 
   private async isAttached(): Promise<boolean> {
@@ -132,11 +169,6 @@ export class PowerDisk implements AsyncDisposable {
     this.fuseServer?.kill('SIGKILL');
   }
 }
-
-const nbdkit = (socket: string, image: string): string[] => {
-  const options = ['-f', '-U', socket];
-  return [...options, '--filter=cache', 'file', image, 'cache=writeback'];
-};
 
 const quiet = (program: string, parameters: string[]): ChildProcess =>
   spawn(program, parameters, { stdio: 'ignore' });

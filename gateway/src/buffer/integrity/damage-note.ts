@@ -13,4 +13,6 @@ export const noteDamage = (folder: string, reason: string): Promise<void> =>
 
 export const isNoted = (folder: string): boolean => existsSync(join(folder, name));
 
-export const damageNote = (folder: string): Promise<string> => readFile(join(folder, name), 'utf8');
+/** It counts by being there, whether it reads or not. */
+export const damageNote = (folder: string): Promise<string> =>
+  readFile(join(folder, name), 'utf8').catch(() => 'It was noted as damaged, and the note does not read.');

@@ -1,4 +1,4 @@
-import { existsSync, linkSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { readdir, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { systemCode } from '@fleetlog/shared/errors';
@@ -24,6 +24,7 @@ export class OpeningGuard {
   static async before(database: string): Promise<OpeningGuard> {
     const guard = new OpeningGuard(database, join(dirname(database), `${basename(database)}.opening`));
     const files = (await dataFiles(database)).filter(({ isWal }) => !isWal);
+    if (statSync(guard.folder, { throwIfNoEntry: false })?.isFile()) rmSync(guard.folder); // a repair of the disk
     if (files.length > 0) mkdirSync(guard.folder, { recursive: true });
     for (const { name, path } of files) nameAgain(path, join(guard.folder, name));
     return guard;
