@@ -7,7 +7,7 @@ import { moments } from '../support/power/moments.js';
 import { noPowerToCut } from '../support/power/power-disk.js';
 import { emptyPowerScore, playSeries } from '../support/power/series.js';
 
-const help = `npm run test:power -- [--cuts 200] [--seed N] [--first K] [--torn] [--without-sync]
+const help = `npm run test:power -- [--cuts 200] [--seed N] [--first K] [--torn | --kill] [--without-sync]
 
 Cuts the power of a gateway, at random moments: while it has no link, while the cloud acknowledges, while the buffer
 gives up the oldest, while it starts, while it salvages. The gateway's disk is real but for its cache: what wasn't
@@ -19,6 +19,7 @@ anything is lost. Needs root, loop devices, nbdkit, nbdfuse (libnbd-bin) and fus
   --seed N         of all that is random; printed, so that a run can be played again
   --first K        begin with this cut, on a new disk
   --torn           at each second cut a random half of the unflushed sectors reaches the disk
+  --kill           the power stays, and the gateway alone is killed (kill -9): what it wrote is there, synced or not
   --without-sync   the control: barriers of the gateway do nothing, so that it must lose data; status 1 where it doesn't
 
 Examples:
@@ -68,10 +69,11 @@ for (let at = first; at < first + cuts;) {
       folder: path,
       withoutSync,
       tornShare: given.torn ? 0.5 : 0,
+      isKill: given.kill ?? false,
       onCut: (index, { kind, loss }, result) => {
         const bad = result.failedStart !== undefined || result.complaints.length > 0;
         console.log(
-          `cut ${index}  ${bad ? 'LOST' : 'ok'}  ${kind}${loss === 'all' ? '' : ', torn'}  at ${result.moments.join(', ') || 'rest'}; ${result.acknowledged} records called durable` +
+          `cut ${index}  ${bad ? 'LOST' : 'ok'}  ${kind}${typeof loss === 'string' ? '' : ', torn'}  at ${result.moments.join(', ') || 'rest'}; ${result.acknowledged} records called durable` +
             `${result.leftToCloud > 0 ? `, ${result.leftToCloud} batches in the cloud` : ''}`,
         );
         if (bad && !withoutSync) console.log(result.log);
@@ -108,6 +110,7 @@ function parsed(): {
   seed?: string;
   first?: string;
   torn?: boolean;
+  kill?: boolean;
   'without-sync'?: boolean;
   help?: boolean;
 } {
@@ -120,6 +123,7 @@ function parsed(): {
         seed: text,
         first: text,
         torn: flag,
+        kill: flag,
         'without-sync': flag,
         help: { ...flag, short: 'h' },
       },

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
 import { FleetlogError, isFleetlogError, systemCode } from '@fleetlog/shared/errors';
-import { openRocksDb, type OrderedStore } from '@fleetlog/shared/store';
+import { isDiskError, openRocksDb, type OrderedStore } from '@fleetlog/shared/store';
 import type { GatewayBuffer } from './buffer.js';
 import { CheckedStore } from './integrity/checked-store.js';
 import { damagedFolders, moveAside } from './integrity/damaged-folders.js';
 import { damageNote, isNoted } from './integrity/damage-note.js';
+import { DiskPatience } from './integrity/disk-patience.js';
 import { OpeningGuard } from './integrity/opening-guard.js';
 import { MarkFile } from './integrity/mark.js';
 import { knownOf } from './integrity/known.js';
@@ -30,19 +31,32 @@ export interface OpenOptions extends BufferOptions {
  * Errors: FLEETLOG_LOCKED, FLEETLOG_CONFIG, FLEETLOG_STORE, FLEETLOG_STORE_FULL.
  */
 export async function openBuffer(options: OpenOptions): Promise<GatewayBuffer> {
+  const patience = new DiskPatience(options.clock, options.logger);
+  for (;;) {
+    const isPatient = options.salvage !== false && patience.lasts;
+    try {
+      return await openWithBallast(options, isPatient);
+    } catch (error) {
+      if (!isPatient || !isDiskError(error)) throw error;
+      await patience.bear(error);
+    }
+  }
+}
+
+async function openWithBallast(options: OpenOptions, isPatient: boolean): Promise<GatewayBuffer> {
   try {
-    return await openFolder(options);
+    return await openFolder(options, isPatient);
   } catch (error) {
     if (!isFleetlogError(error, 'FLEETLOG_STORE_FULL') || !options.space) throw error;
     if (!(await ballastOf(options, options.space).release())) throw error;
-    return openFolder(options);
+    return openFolder(options, isPatient);
   }
 }
 
 /** What is written beside the database, such as where a damaged one is moved, wants space, too. */
-async function openFolder(options: OpenOptions): Promise<GatewayBuffer> {
+async function openFolder(options: OpenOptions, isPatient: boolean): Promise<GatewayBuffer> {
   try {
-    return await openMarked(options);
+    return await openMarked(options, isPatient);
   } catch (cause) {
     if (systemCode(cause) !== 'ENOSPC') throw cause;
     const text = `No space left on the disk of the buffer folder ${options.path}.`;
@@ -50,13 +64,15 @@ async function openFolder(options: OpenOptions): Promise<GatewayBuffer> {
   }
 }
 
-async function openMarked(options: OpenOptions): Promise<GatewayBuffer> {
+/** While it `isPatient`, an error of the disk is no damage: it rejects with it. */
+async function openMarked(options: OpenOptions, isPatient: boolean): Promise<GatewayBuffer> {
   const { path, clock, logger } = options;
-  const mark = await MarkFile.open(markPath(path), clock, logger);
-  const guard = await OpeningGuard.before(path);
+  const mark = await MarkFile.open(markPath(path), clock, logger, isPatient);
   try {
+    const guard = await OpeningGuard.before(path);
     const witness = await readWalWitness(path);
-    const opened = await openChecked(options, mark, guard, witness);
+    if (isPatient && witness.diskError) throw witness.diskError;
+    const opened = await openChecked(options, mark, { guard, witness, isPatient });
     guard.release();
     return opened;
   } catch (error) {
@@ -65,13 +81,15 @@ async function openMarked(options: OpenOptions): Promise<GatewayBuffer> {
   }
 }
 
-async function openChecked(
-  options: OpenOptions,
-  mark: MarkFile,
-  guard: OpeningGuard,
-  witness: WalWitness,
-): Promise<GatewayBuffer> {
+interface Opening {
+  guard: OpeningGuard;
+  witness: WalWitness;
+  isPatient: boolean;
+}
+
+async function openChecked(options: OpenOptions, mark: MarkFile, opening: Opening): Promise<GatewayBuffer> {
   const { path } = options;
+  const { guard, witness, isPatient } = opening;
   let reason: string;
   if (isNoted(path)) {
     reason = await damageNote(path);
@@ -82,11 +100,15 @@ async function openChecked(
     } catch (error) {
       if (!isFleetlogError(error, 'FLEETLOG_STORE') || !existsSync(path)) throw error;
       if (options.salvage === false) throw unsalvaged(path, error);
+      if (isPatient && isDiskError(error)) {
+        await guard.restore();
+        throw error;
+      }
       reason = error.message;
     }
   }
   await guard.restore();
-  return openAnew(options, mark, witness, reason);
+  return openAnew(options, mark, opening, reason);
 }
 
 /** Before values were sealed, they began with what they are. */
@@ -113,12 +135,13 @@ const unsalvaged = (path: string, cause: unknown): FleetlogError =>
 async function openAnew(
   options: OpenOptions,
   mark: MarkFile,
-  witness: WalWitness,
+  { witness, isPatient }: Opening,
   reason: string,
 ): Promise<GatewayBuffer> {
   const { path, clock, logger } = options;
   const known = await knownOf(path, options.gateway, mark.found, witness);
-  const aside = await moveAside(path, { reason, mark: known }, clock);
+  if (isPatient && known.damage.diskError) throw known.damage.diskError;
+  const aside = await moveAside(path, { reason, mark: known.mark }, clock);
   logger.error(
     { folder: aside, reason },
     "The buffer's database is damaged: moved aside. The gateway goes on with a new one, and what can be read of the old one is rescued.",

@@ -336,6 +336,13 @@ class RocksDbStore implements OrderedStore {
 export const isDamage = (error: unknown): boolean =>
   error instanceof FleetlogError && /(CRC|checksum) mismatch|corrupt/i.test(error.message);
 
+/**
+ * True where the disk gave an error instead of bytes; perhaps for a moment only. It is told in words alone: the
+ * binding's code for any damage is EIO.
+ */
+export const isDiskError = (error: unknown): boolean =>
+  /\bi(nput)?\/o(utput)? error\b/i.test(describe(error));
+
 const checkpointAttempts = 5;
 const infoLogBytesMax = 256 * 1024;
 

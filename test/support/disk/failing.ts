@@ -9,7 +9,7 @@ import { metOf, type DiskResult } from './result.js';
 import { patienceMs, Trial } from './trial.js';
 
 /** What the gateway is at when its disk begins to give errors. */
-export const failingKinds = ['write', 'evict', 'start', 'salvage', 'stop'] as const;
+export const failingKinds = ['write', 'evict', 'start', 'salvage', 'rescue', 'stop'] as const;
 
 export interface FailingTrial {
   kind: (typeof failingKinds)[number];
@@ -57,8 +57,13 @@ export async function playFailing(
   try {
     command.start();
     await trial.holds(batches);
-    if (kind === 'start' || kind === 'salvage') await command.kill();
-    if (kind === 'salvage') await cutFile(join(trial.gateway.dataFolder, 'buffer', 'CURRENT'), 0);
+    const isDamaged = kind === 'salvage' || kind === 'rescue';
+    if (kind === 'start' || isDamaged) await command.kill();
+    if (isDamaged) await cutFile(join(trial.gateway.dataFolder, 'buffer', 'CURRENT'), 0);
+    if (kind === 'rescue') {
+      command.start();
+      await command.says(/moved aside/, patienceMs);
+    }
     // What is read must come from the disk, not from the kernel's memory of it.
     if (requests === 'reads') await writeFile('/proc/sys/vm/drop_caches', '1');
     await disk.fail(requests);

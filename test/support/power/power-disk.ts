@@ -11,9 +11,9 @@ const run = promisify(execFile);
 
 /**
  * What becomes of writes that weren't flushed: all are gone, or a random half of the sectors. Or there is no cache, and
- * the disk gives errors when it is told to.
+ * the disk gives errors when it is told to. Or the power stays, and only the disk's users are killed.
  */
-export type Loss = 'all' | { halfOfSeed: number } | 'none';
+export type Loss = 'all' | { halfOfSeed: number } | 'none' | 'users';
 /** What gives errors (EIO). */
 export type FailingRequests = 'reads' | 'writes';
 
@@ -88,9 +88,15 @@ export class PowerDisk implements AsyncDisposable {
 
   /** What wasn't flushed is gone from here on; `killUsers` ends the processes that have files open on it. */
   async cutPower(killUsers: () => Promise<void>): Promise<void> {
+    if (this.loss === 'users') {
+      await killUsers();
+      await run('umount', [this.path]);
+    }
     await ended(this.server, typeof this.loss === 'string' ? 'SIGKILL' : 'SIGUSR2');
-    await killUsers();
-    await run('umount', ['--lazy', this.path]);
+    if (this.loss !== 'users') {
+      await killUsers();
+      await run('umount', ['--lazy', this.path]);
+    }
     await run('losetup', ['-d', this.loop!]).catch(() => undefined); // goes by itself with the last user
     await run('fusermount3', ['-uz', this.fuse]).catch(() => undefined); // nbdfuse may have ended it
     await ended(this.fuseServer);
@@ -136,7 +142,7 @@ export class PowerDisk implements AsyncDisposable {
     return `${this.image}.fails-${what}`;
   }
 
-  private nbdkit(loss: 'all' | 'none'): string[] {
+  private nbdkit(loss: Extract<Loss, string>): string[] {
     const options = ['-f', '-U', this.socket];
     if (loss === 'all') return [...options, '--filter=cache', 'file', this.image, 'cache=writeback'];
     const errors = (['reads', 'writes'] as const).flatMap((what) => {

@@ -21,6 +21,8 @@ export interface SeriesOptions {
   withoutSync?: boolean;
   /** Share of the cuts that leave a random half of the unflushed sectors. */
   tornShare?: number;
+  /** Only the gateway is killed: what it wrote stays. */
+  isKill?: boolean;
   onCut?: (index: number, cut: Cut, result: CutResult) => void;
 }
 
@@ -93,7 +95,7 @@ export async function playSeries(options: SeriesOptions, score: PowerScore): Pro
 const controlCut: Cut = { kind: 'offline', afterMs: 1200, share: 0, loss: 'all', withoutSync: true };
 
 /** Of five cuts each is of another kind; the first of a series has nothing yet that it could salvage. */
-function cutOf({ seed, first, tornShare = 0 }: SeriesOptions, index: number): Cut {
+function cutOf({ seed, first, tornShare = 0, isKill = false }: SeriesOptions, index: number): Cut {
   const prng = new Prng(seed, 20_000 + index);
   const place = index % (cutKinds.length + 1);
   const order = shuffled(cutKinds, new Prng(seed, 10_000 + index - place));
@@ -101,7 +103,7 @@ function cutOf({ seed, first, tornShare = 0 }: SeriesOptions, index: number): Cu
     kind: index === first || place === 0 ? 'offline' : order[place - 1],
     afterMs: Math.round(prng.between(100, 1800)),
     share: prng.unit(),
-    loss: prng.chance(tornShare) ? { halfOfSeed: seed + index } : 'all',
+    loss: isKill ? 'users' : prng.chance(tornShare) ? { halfOfSeed: seed + index } : 'all',
   };
 }
 

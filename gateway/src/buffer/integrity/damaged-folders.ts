@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Clock } from '@fleetlog/shared/util';
+import { isDiskError } from '@fleetlog/shared/store';
+import { namesIn } from './files.js';
 import type { Mark } from './mark.js';
 
 /*
@@ -50,11 +52,11 @@ export async function moveAside(folder: string, plan: RescuePlan, clock: Clock):
   }
 }
 
-/** All that lie beside the buffer's folder, oldest first. */
+/** All that lie beside the buffer's folder, oldest first. Errors: those of the disk. */
 export async function damagedFolders(folder: string): Promise<DamagedFolder[]> {
   const parent = dirname(folder);
   const prefix = `${basename(folder)}.damaged-`;
-  const names = await readdir(parent).catch(() => []);
+  const names = await namesIn(parent);
   const found: DamagedFolder[] = [];
   for (const name of names.filter((n) => n.startsWith(prefix)).sort()) {
     const path = join(parent, name);
@@ -70,7 +72,8 @@ export async function damagedFolders(folder: string): Promise<DamagedFolder[]> {
 async function readPlan(path: string): Promise<RescuePlan | undefined> {
   try {
     return JSON.parse(await readFile(path, 'utf8')) as RescuePlan;
-  } catch {
+  } catch (error) {
+    if (isDiskError(error)) throw error;
     return undefined;
   }
 }

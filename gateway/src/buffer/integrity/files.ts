@@ -1,13 +1,24 @@
 import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { limits } from '@fleetlog/shared/batch';
+import { systemCode } from '@fleetlog/shared/errors';
+import { isDiskError } from '@fleetlog/shared/store';
 import { carve, readWal } from './carve.js';
 import { sealedAt, sealMagic, type KeyValue } from './sealed-value.js';
 
+/** Names in a folder; none where there is no such folder. Errors: those of the file system. */
+export async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (!['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) throw error;
+    return [];
+  }
+}
+
 /** Files of a database that hold values, in the order in which they were begun. */
 export async function dataFiles(folder: string): Promise<{ name: string; path: string; isWal: boolean }[]> {
-  const names = await readdir(folder).catch(() => []);
-  return names
+  return (await namesIn(folder))
     .filter((name) => /^\d+\.(log|sst|blob)$/.test(name))
     .sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10))
     .map((name) => ({ name, path: join(folder, name), isWal: name.endsWith('.log') }));
@@ -24,6 +35,8 @@ const pieceBytes = 4096;
 /** What was wrong with a file; written by `valuesOf` as it goes. */
 export interface FileDamage {
   isDamaged: boolean;
+  /** The disk's error for bytes that it didn't give; damaged, too. */
+  diskError?: unknown;
 }
 
 /** Every sealed value in a file, as a view that is to be used before the next one is asked for. */
@@ -74,19 +87,28 @@ function grown(window: Buffer, bytes: number): Buffer<ArrayBuffer> {
   return larger;
 }
 
-async function readBadly(path: string, damage: FileDamage): Promise<Buffer> {
+/** A file as far as it reads: what doesn't is zero. */
+export async function readBadly(path: string, damage: FileDamage): Promise<Buffer> {
   try {
     return await readFile(path);
   } catch {
-    const handle = await open(path, 'r');
-    try {
-      const bytes = Buffer.alloc((await handle.stat()).size);
-      await readPiecewise(handle, 0, bytes, damage);
-      return bytes;
-    } finally {
-      await handle.close();
-    }
+    // as pieces
   }
+  try {
+    await using handle = await open(path, 'r');
+    const bytes = Buffer.alloc((await handle.stat()).size);
+    await readPiecewise(handle, 0, bytes, damage);
+    return bytes;
+  } catch (error) {
+    noteDamage(damage, error);
+    return Buffer.alloc(0);
+  }
+}
+
+/** What a file, or a part of it, didn't read for. */
+export function noteDamage(damage: FileDamage, error: unknown): void {
+  damage.isDamaged = true;
+  if (isDiskError(error)) damage.diskError = error;
 }
 
 /** Fills `into`; what doesn't read becomes zero. */
@@ -105,6 +127,6 @@ async function readPiecewise(
   into.fill(0);
   for (let at = 0; at < into.length; at += pieceBytes) {
     const piece = Math.min(pieceBytes, into.length - at);
-    await handle.read(into, at, piece, position + at).catch(() => (damage.isDamaged = true));
+    await handle.read(into, at, piece, position + at).catch((error: unknown) => noteDamage(damage, error));
   }
 }

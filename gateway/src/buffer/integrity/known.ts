@@ -1,7 +1,7 @@
 import { decodeBatch } from '@fleetlog/shared/batch';
 import { decodeEntry } from '../entry.js';
 import type { StreamState } from '../stream-state.js';
-import { dataFiles, valuesOf } from './files.js';
+import { dataFiles, valuesOf, type FileDamage } from './files.js';
 import { isRescuedName } from './rescued-names.js';
 import { streamMark, type Mark } from './mark.js';
 import type { KeyValue } from './sealed-value.js';
@@ -10,24 +10,25 @@ import type { WalWitness } from './wal-witness.js';
 
 /**
  * How far a damaged buffer was, by its mark and by what its logs say; where there is no mark, by all of its files.
- * Undefined where nothing says so.
+ * `mark` is undefined where nothing says so.
  */
 export async function knownOf(
   folder: string,
   gateway: string,
   found: Mark | undefined,
   witness: WalWitness,
-): Promise<Mark | undefined> {
+): Promise<{ mark: Mark | undefined; damage: FileDamage }> {
+  const damage: FileDamage = { isDamaged: false };
   const gathered = new Gathered();
   for (const value of [...witness.before, ...witness.behind]) gathered.take(value);
   const isOfThis = found?.gateway === gateway && (gathered.epoch ?? found.epoch) === found.epoch;
   if (!isOfThis) {
     for (const file of await dataFiles(folder)) {
-      for await (const value of valuesOf(file, { isDamaged: false })) gathered.take(value);
+      for await (const value of valuesOf(file, damage)) gathered.take(value);
     }
   }
   const epoch = isOfThis ? found.epoch : gathered.epoch;
-  if (epoch === undefined) return undefined;
+  if (epoch === undefined) return { mark: undefined, damage };
   const streams = isOfThis ? { ...found.streams } : {};
   for (const state of gathered.states.values()) {
     if (state.next <= (streams[state.stream]?.next ?? 0)) continue;
@@ -35,7 +36,7 @@ export async function knownOf(
     const { kind, next: durableNext, put, done, position } = state;
     streams[state.stream] = streamMark({ kind, durableNext, ...put, lastTimeUs, done, position });
   }
-  return { gateway, epoch, boot: isOfThis ? found.boot : '', streams };
+  return { mark: { gateway, epoch, boot: isOfThis ? found.boot : '', streams }, damage };
 }
 
 class Gathered {

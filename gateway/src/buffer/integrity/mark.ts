@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { decodePlain, encodePlain, isLifeId, streamKinds, type StreamKind } from '@fleetlog/shared/batch';
 import type { Logger } from '@fleetlog/shared/log';
+import { isDiskError } from '@fleetlog/shared/store';
 import { RangeSet, type Clock } from '@fleetlog/shared/util';
 
 /** How far the buffer was when the mark was written: never ahead of what was durable then. */
@@ -80,20 +81,29 @@ export class MarkFile implements AsyncDisposable {
     this.syncedMs = clock.monotonicUs() / 1000 - syncMs;
   }
 
-  /** Opens or makes the file. One that can't be used is logged: the buffer works without. */
-  static async open(path: string, clock: Clock, logger: Logger): Promise<MarkFile> {
+  /**
+   * Opens or makes the file. One that can't be used is logged: the buffer works without. With `isPatient` an error of
+   * the disk isn't that yet, and rejects.
+   */
+  static async open(path: string, clock: Clock, logger: Logger, isPatient = false): Promise<MarkFile> {
+    const say = (error: unknown): undefined => {
+      if (isPatient && isDiskError(error)) throw error;
+      logger.error({ path, error: String(error) }, "The buffer's high-water mark can't be used.");
+    };
+    let file: FileHandle | undefined;
     try {
       await mkdir(dirname(path), { recursive: true });
-      const file = await open(path, 'r+').catch((error: NodeJS.ErrnoException) => {
+      file = await open(path, 'r+').catch((error: NodeJS.ErrnoException) => {
         if (error.code === 'ENOENT') return open(path, 'w+', 0o600);
         throw error;
       });
-      const slots = [await readSlot(file, 0), await readSlot(file, 1)];
+      const slots = [await readSlot(file, 0).catch(say), await readSlot(file, 1).catch(say)];
       const found = newest(slots);
       const newer = slots.indexOf(found);
       return new MarkFile(path, file, found?.mark, found?.revision ?? 0, 1 - newer, clock, logger);
     } catch (error) {
-      logger.error({ path, error: String(error) }, "The buffer's high-water mark can't be used.");
+      await file?.close().catch(() => undefined);
+      say(error);
       return new MarkFile(path, undefined, undefined, 0, 0, clock, logger);
     }
   }

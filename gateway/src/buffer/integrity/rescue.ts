@@ -10,7 +10,8 @@ import { keys } from '../keys.js';
 import type { StoredBatches } from '../stored-batches.js';
 import { StreamState } from '../stream-state.js';
 import { damagedFolders, finishFolder, type DamagedFolder } from './damaged-folders.js';
-import { dataFiles, valuesOf } from './files.js';
+import { DiskPatience } from './disk-patience.js';
+import { dataFiles, noteDamage, valuesOf, type FileDamage } from './files.js';
 import { isRescuedName, rescuedName } from './rescued-names.js';
 import { RescuedStream } from './rescued-stream.js';
 import type { KeyValue } from './sealed-value.js';
@@ -74,32 +75,23 @@ class Rescue {
   private operationBytes = 0;
   /** Of the folder that is being read. */
   private epoch: string | undefined;
+  private readonly patience: DiskPatience;
 
   constructor(
     private readonly parts: RescueParts,
     private readonly signal: AbortSignal,
-  ) {}
+  ) {
+    this.patience = new DiskPatience(parts.clock, parts.logger);
+  }
 
   async run(folders: DamagedFolder[]): Promise<RescueReport> {
-    const { logger } = this.parts;
     const damaged = new Set<string>();
     for (const folder of folders) {
       this.report.reasons.push(folder.plan?.reason ?? 'unknown');
       this.epoch = folder.plan?.mark?.epoch;
       this.plan(folder);
       for (const file of await dataFiles(folder.path)) {
-        this.signal.throwIfAborted();
-        const damage = { isDamaged: false };
-        try {
-          for await (const found of valuesOf(file, damage)) {
-            this.take(found);
-            if (this.operationBytes >= writeBytes) await this.write();
-          }
-        } catch (error) {
-          if (isFleetlogError(error)) throw error;
-          damage.isDamaged = true;
-          logger.error({ file: file.path, error: String(error) }, "A damaged buffer's file doesn't read.");
-        }
+        const damage = await this.readPatiently(file);
         this.saveGaps();
         await this.write();
         await this.parts.sync();
@@ -117,6 +109,30 @@ class Rescue {
       await finishFolder(this.parts.folder, path, this.report, !damaged.has(path));
     }
     return this.report;
+  }
+
+  /** Takes what a file holds; again from its beginning, while the disk may only be failing for a moment. */
+  private async readPatiently(file: { path: string; isWal: boolean }): Promise<FileDamage> {
+    for (;;) {
+      this.signal.throwIfAborted();
+      const isPatient = this.patience.lasts;
+      const damage: FileDamage = { isDamaged: false };
+      try {
+        for await (const found of valuesOf(file, damage)) {
+          this.take(found);
+          if (this.operationBytes >= writeBytes) await this.write();
+        }
+      } catch (error) {
+        if (isFleetlogError(error)) throw error;
+        noteDamage(damage, error);
+        this.parts.logger.error(
+          { file: file.path, error: String(error) },
+          "A damaged buffer's file doesn't read.",
+        );
+      }
+      if (damage.diskError === undefined || !isPatient) return damage;
+      await this.patience.bear(damage.diskError, this.signal);
+    }
   }
 
   /** What the mark knows, so that what is missing wholly is accounted for as well. */
