@@ -97,6 +97,7 @@ export async function runCloud(config: CloudConfig, options: CloudOptions): Prom
     ? await SharedIngest.open({ ...ingestParts, log })
     : await Ingest.open({ ...ingestParts, log });
   groups.giveWayTo(ingest);
+  groups.waitFor(ingest);
   await using broker = config.mqtt.broker
     ? await BrokerClient.start(config.mqtt.broker, ingest, logger)
     : await Broker.start(config.mqtt, ingest, logger);

@@ -34,6 +34,42 @@ async function fill({ log }: ServingCloud): Promise<void> {
 }
 
 describe('fleetlog consume', () => {
+  it('gives batches as they begin in event time, merged over gateways', async () => {
+    await using cloud = await serveCloud();
+    const { log } = cloud;
+    const receivedUs = 1_790_000_000_000_000;
+    const arrive = (name: string, sequence: number, atUs: number, afterUs: number): Promise<number[]> =>
+      append(log, [canBatch([second + atUs], { gateway: name, sequence })], {
+        gateway: name,
+        receiveTimeUs: receivedUs + afterUs,
+      });
+    await arrive('truck-17', 1, 5000, 0);
+    await arrive('van-8', 0, 3000, 10);
+    await arrive('truck-17', 0, 4000, 20);
+    const ordered = ['consume', '--group', 'ordered', '--order', 'event-time', ...all, '--commit'];
+    const names = lines(await run(cloud, ...ordered)).map(
+      ({ gateway: of, sequence }) => `${String(of)} ${String(sequence)}`,
+    );
+    assert.deepEqual(names, ['van-8 0', 'truck-17 0', 'truck-17 1']);
+    const again = await run(cloud, 'consume', '--group', 'ordered', '--order', 'event-time', '--until-end');
+    assert.deepEqual(lines(again), [], 'all is committed');
+
+    const client = new LogClient(cloud.api.url);
+    const seen: number[] = [];
+    const options = { group: 'client', from: 'earliest', order: 'event-time', untilEnd: true } as const;
+    for await (const { header, late } of client.read(options)) {
+      seen.push(header.firstTimeUs - second);
+      assert.equal(late, false);
+    }
+    assert.deepEqual(seen, [3000, 4000, 5000]);
+    const alone = await run(cloud, 'consume', '--group', 'x', '--wait', '1s', ...all);
+    assert.equal(alone.status, 2);
+    assert.match(alone.stderr, /--wait goes with --order event-time/);
+    const response = await fetch(`${cloud.api.url}/v1/consume?group=x&order=event-time&wait=8d`);
+    assert.equal(response.status, 400);
+    assert.match(await response.text(), /a week/);
+  });
+
   it('gives values of signals, with the database of their time, with names, units and labels', async () => {
     await using cloud = await serveCloud();
     const { catalogue, log } = cloud;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { silentLogger } from '@fleetlog/shared/log';
 import { systemClock } from '@fleetlog/shared/util';
-import { Groups, type Joined } from '#cloud/consumers/groups.js';
+import { groupLimits, Groups, type Joined } from '#cloud/consumers/groups.js';
 import type { ConsumerEvent } from '#cloud/consumers/types.js';
 import type { Log } from '#cloud/log/log.js';
 
@@ -53,7 +53,7 @@ export class GroupsModel {
 
   private async serve(log: Log): Promise<void> {
     this.log = log;
-    const limits = { groupsMax: 10, membersMax: 100, handOverMsMax: 0 };
+    const limits = { ...groupLimits, groupsMax: 10, membersMax: 100, handOverMsMax: 0 };
     this.groups = await Groups.open({ log, clock: systemClock, logger: silentLogger, limits });
   }
 

@@ -221,7 +221,7 @@ describe('groups of consumers', () => {
       { event: 'skipped', partition: 0, first: 2, last: 5, cause: 'trimmed' },
     );
     assert.equal(reader.batches[0], '0:6');
-    assert.deepEqual(groups.skipped, { trimmed: 4, unreadable: 0 });
+    assert.deepEqual(groups.counters.skipped, { trimmed: 4, unreadable: 0 });
     await reader.end();
   });
 

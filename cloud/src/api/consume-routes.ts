@@ -5,6 +5,7 @@ import type { ConsumerEvent } from '../consumers/types.js';
 import type { TimesName } from '../time/correction.js';
 import { ConsumeFormatter, type ConsumeFormat, type RecordFormat } from './consume-format.js';
 import { SocketUpgrades } from './consume-socket.js';
+import { orderOf, type ConsumeOrder } from './consume-order.js';
 import type { ApiContext } from './context.js';
 import { CommitBody, CommittedBody, ConsumeQuery, MemberParams } from './group-schemas.js';
 import { ErrorBody } from './schemas.js';
@@ -23,6 +24,8 @@ interface ConsumeParameters {
   untilEnd?: boolean;
   silence?: number;
   credit?: number;
+  order?: ConsumeOrder;
+  wait?: string;
 }
 
 /** A member at work may take its time: its own signs of life count, or its connection. */
@@ -57,6 +60,7 @@ export function consumeRoutes(app: FastifyInstance, context: ApiContext): void {
           'Lines of candump come with format=cbor; use decode=ndjson.',
         );
       }
+      const order = orderOf({ ...query, times }, index);
       const isSocket = upgrades.isAsked(request);
       if (query.credit !== undefined && !isSocket) {
         throw new FleetlogError(
@@ -73,6 +77,7 @@ export function consumeRoutes(app: FastifyInstance, context: ApiContext): void {
           untilEnd: query.untilEnd ?? false,
           silenceMsMax: silence === undefined ? undefined : silence * 1000,
           heartbeatMs: limits.heartbeatMs,
+          order,
         },
         clientGone.signal,
       );

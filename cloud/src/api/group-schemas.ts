@@ -1,6 +1,7 @@
 import { Type, type Static } from '@fleetlog/shared/schema';
 import { timesNames } from '../time/correction.js';
 import { consumeFormats, recordFormats } from './consume-format.js';
+import { consumeOrders } from './consume-order.js';
 
 const closed = { additionalProperties: false };
 const choice = (names: readonly string[], description: string) =>
@@ -33,6 +34,21 @@ export const ConsumeQuery = Type.Object(
     ),
     times: Type.Optional(
       choice(timesNames, 'Of decoded records: as the clock is known now (where not given), or as stamped.'),
+    ),
+    order: Type.Optional(
+      choice(
+        consumeOrders,
+        'Of batches: as they arrived (where not given), or as they begin in event time, for which each waits for what ' +
+          'gateways have yet. Then each has `next`, up to which may be committed when it is finished, and `late` where ' +
+          'one that began later was given before.',
+      ),
+    ),
+    wait: Type.Optional(
+      Type.String({
+        maxLength: 32,
+        description:
+          'Longest that a batch waits in the order of event time, since its receipt; 30s where not given.',
+      }),
     ),
     untilEnd: Type.Optional(Type.Boolean({ description: 'Ends with what is in the log now.' })),
     credit: Type.Optional(

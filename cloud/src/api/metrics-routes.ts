@@ -52,7 +52,13 @@ export function metricsRoutes(app: FastifyInstance, context: ApiContext): void {
           'fleetlog_groups_skipped_batches_total',
           'counter',
           'Batches that were not there when a group came to them, by cause.',
-          Object.entries(groups.skipped).map(([cause, value]) => ({ labels: { cause }, value })),
+          Object.entries(groups.counters.skipped).map(([cause, value]) => ({ labels: { cause }, value })),
+        ),
+        metric(
+          'fleetlog_groups_late_batches_total',
+          'counter',
+          'Batches that came too late for the order of event time.',
+          [{ value: groups.counters.late }],
         ),
         metric(
           'fleetlog_retention_trimmed_batches_total',

@@ -3,6 +3,7 @@ import { decodeBatch, encodePlain } from '@fleetlog/shared/batch';
 import { stopSignal } from '@fleetlog/shared/cli';
 import { FleetlogError, isDataError } from '@fleetlog/shared/errors';
 import { systemClock } from '@fleetlog/shared/util';
+import { consumeOrders, type ConsumeOrder } from '../api/consume-order.js';
 import type { WireEvent } from '../client/events.js';
 import { MemberConnection, type MemberRequest } from '../client/member.js';
 import { batchFacts } from '../consumers/batch-facts.js';
@@ -25,6 +26,8 @@ interface ConsumeOptions {
   format: OutputFormat;
   times?: string;
   untilEnd: boolean;
+  order?: ConsumeOrder;
+  wait?: string;
 }
 
 /** Batches after which is committed; 0: at the end. */
@@ -47,6 +50,12 @@ function outputFormat(text: string): OutputFormat {
   return format;
 }
 
+function orderName(text: string): ConsumeOrder {
+  const order = consumeOrders.find((name) => name === text);
+  if (!order) throw new InvalidArgumentError(`Choose one of ${consumeOrders.join(', ')}.`);
+  return order;
+}
+
 export function consumeCommand(streams: CliStreams): Command {
   return createSubcommand(
     'consume',
@@ -56,6 +65,7 @@ export function consumeCommand(streams: CliStreams): Command {
       'fleetlog consume --group trips --from earliest --commit',
       'fleetlog consume --group can --gateway truck-17 --stream can0 --format candump --commit 100',
       'fleetlog consume --group values --decode signals --commit',
+      'fleetlog consume --group trips --order event-time --wait 5m --commit',
       'fleetlog consume --group nightly --from -1d --decode --commit on-exit --until-end > day.ndjson',
     ],
   )
@@ -83,6 +93,12 @@ export function consumeCommand(streams: CliStreams): Command {
       'ndjson',
     )
     .option('--times <which>', 'of decoded records: corrected (default), or original: as stamped')
+    .option(
+      '--order <order>',
+      'of batches: arrival (default), or event-time: waits for what gateways have yet',
+      orderName,
+    )
+    .option('--wait <time>', 'longest that a batch waits with --order event-time (default: 30s)')
     .option('--until-end', 'end with what is in the log now', false)
     .action(async (options: ConsumeOptions, command: Command) => {
       const context = contextOf(command, streams);
@@ -91,7 +107,10 @@ export function consumeCommand(streams: CliStreams): Command {
 }
 
 function requestOf(options: ConsumeOptions): MemberRequest {
-  const { group, from, gateway: gateways, stream, decode, format, times, untilEnd } = options;
+  const { group, from, gateway: gateways, stream, decode, format, times, untilEnd, order, wait } = options;
+  if (wait !== undefined && order !== 'event-time') {
+    throw new FleetlogError('FLEETLOG_USAGE', '--wait goes with --order event-time.');
+  }
   if (decode !== undefined && format === 'cbor') {
     throw new FleetlogError(
       'FLEETLOG_USAGE',
@@ -103,7 +122,7 @@ function requestOf(options: ConsumeOptions): MemberRequest {
   }
   const ndjson = decode === 'signals' ? 'signals' : 'ndjson';
   const records = format === 'candump' ? 'candump' : decode === undefined ? undefined : ndjson;
-  return { group, from, gateways, streams: stream, decode: records, times, untilEnd };
+  return { group, from, gateways, streams: stream, decode: records, times, untilEnd, order, wait };
 }
 
 async function consume(context: CliContext, options: ConsumeOptions, request: MemberRequest): Promise<void> {
@@ -114,6 +133,7 @@ async function consume(context: CliContext, options: ConsumeOptions, request: Me
   const every = options.commit === undefined ? undefined : Number(options.commit);
   const done = new Map<number, number>();
   let batches = 0;
+  let late = 0;
   const commit = async (): Promise<void> => {
     await out.finish(); // what is finished has left this process
     for (const [partition, next] of done) member.finish(partition, next);
@@ -126,7 +146,8 @@ async function consume(context: CliContext, options: ConsumeOptions, request: Me
         if (event.error !== undefined) stderr.write(unreadable(event));
         const text = batchText(event, options);
         if (text) await out.write(text);
-        done.set(event.partition, event.offset + 1);
+        done.set(event.partition, event.next ?? event.offset + 1);
+        if (event.late) late++;
         batches++;
       } else if (event.event === 'position') done.set(event.partition, event.next);
       else if (event.event === 'lost') done.delete(event.partition);
@@ -143,6 +164,8 @@ async function consume(context: CliContext, options: ConsumeOptions, request: Me
     await out.finish();
   } finally {
     await member.close();
+    if (late > 0)
+      stderr.write(`fleetlog: ${late} batches came behind later ones; a longer --wait has fewer.\n`);
   }
   if (!signal.aborted && !options.untilEnd) {
     throw new FleetlogError(
@@ -177,16 +200,17 @@ const unreadable = ({ partition, offset, error }: BatchEvent): string =>
 
 /** The line of a batch that isn't decoded, or its CBOR item. */
 function batchText(event: BatchEvent, { format, decode }: ConsumeOptions): Uint8Array | string | undefined {
-  const { bytes, error, ...place } = event;
+  const { bytes, error, next: _, ...place } = event;
   if (!bytes || format === 'candump') return undefined;
   if (format === 'cbor') return encodePlain({ ...place, bytes });
-  const { receiveTimeUs, partition, offset } = place;
+  const { receiveTimeUs, partition, offset, late } = place;
   const facts =
     error === undefined && !decode ? factsOf(bytes) : { error: error ?? 'FLEETLOG_BATCH_MALFORMED' };
   const line = {
     partition,
     offset,
     receiveTime: isoMicros(receiveTimeUs),
+    ...(late && { late }),
     ...facts,
     bytes: Buffer.from(bytes).toString('base64'),
   };

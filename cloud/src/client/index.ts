@@ -13,6 +13,12 @@ export interface ReadOptions {
   /** Only these gateways, streams. All members of a group should ask for the same. */
   gateways?: readonly string[];
   streams?: readonly string[];
+  /**
+   * `event-time`: batches as they begin, each held until gateways brought what they have yet, or for `wait` since its
+   * receipt (a length of time; `30s` where not given). `arrival` where not given.
+   */
+  order?: 'arrival' | 'event-time';
+  wait?: string;
   /** Ends with what was in the log at the call. */
   untilEnd?: boolean;
   signal?: AbortSignal;
@@ -26,6 +32,8 @@ export interface ConsumedBatch extends Batch {
   offset: number;
   receiveTimeUs: number;
   bytes: Uint8Array;
+  /** In the order of event time: one that begins later was given before. */
+  late: boolean;
   /** Columns, valid until the next batch; event times as they were stamped. Undefined in a gap record. */
   records(): Records | undefined;
 }
@@ -87,7 +95,7 @@ export class LogClient {
     for await (const event of member.events(signal)) {
       if (event.event === 'position') member.finish(event.partition, event.next);
       if (event.event !== 'batch' || !event.bytes) continue;
-      const { partition, offset, receiveTimeUs, bytes } = event;
+      const { partition, offset, receiveTimeUs, bytes, late = false, next = offset + 1 } = event;
       const batch = decodeBatch(bytes);
       let records: Records | undefined;
       yield {
@@ -96,10 +104,11 @@ export class LogClient {
         offset,
         receiveTimeUs,
         bytes,
+        late,
         records: () => (batch.header.codec === 'gap-1' ? undefined : (records ??= pool.decode(batch))),
       };
       if (records) pool.release(records);
-      member.finish(partition, offset + 1);
+      member.finish(partition, next);
     }
   }
 }

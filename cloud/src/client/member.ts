@@ -1,5 +1,6 @@
 import { isFleetlogError } from '@fleetlog/shared/errors';
 import type { Clock } from '@fleetlog/shared/util';
+import type { ConsumeOrder } from '../api/consume-order.js';
 import type { ApiClient } from './api-client.js';
 import { readEvent, type WireEvent } from './events.js';
 import { SequenceReader } from './sequence-reader.js';
@@ -12,6 +13,9 @@ export interface MemberRequest {
   untilEnd?: boolean | undefined;
   decode?: 'ndjson' | 'candump' | 'signals' | undefined;
   times?: string | undefined;
+  order?: ConsumeOrder | undefined;
+  /** A length of time, such as `30s`. */
+  wait?: string | undefined;
 }
 
 /** The cloud counts a member as dead that it hasn't heard of for so long. */
@@ -59,7 +63,7 @@ export class MemberConnection {
 
   /** Ends with `untilEnd`, or quietly by the signal; the group waits for `close`. Errors: those of the API. */
   async *events(signal: AbortSignal): AsyncGenerator<WireEvent> {
-    const { group, from, gateways, streams, untilEnd, decode, times } = this.request;
+    const { group, from, gateways, streams, untilEnd, decode, times, order, wait } = this.request;
     const query = {
       group,
       from,
@@ -67,6 +71,8 @@ export class MemberConnection {
       stream: streams,
       decode,
       times,
+      order,
+      wait,
       format: 'cbor',
       silence: String(silenceSeconds),
       ...(untilEnd && { untilEnd: 'true' }),

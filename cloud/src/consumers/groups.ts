@@ -2,20 +2,38 @@ import { randomBytes } from 'node:crypto';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
 import type { Clock } from '@fleetlog/shared/util';
+import type { Fleet } from '../ingest/fleet.js';
 import type { Log } from '../log/log.js';
+import { Backlog } from './backlog.js';
 import { Checkpoints } from './checkpoints.js';
+import { EventOrder, HoldBudget } from './event-order.js';
 import { Group } from './group.js';
 import { Member, type MemberOptions } from './member.js';
 import { ReadTurns } from './read-turns.js';
-import { checkGroupName, type ConsumerEvent, type Positions, type SkippedCounters } from './types.js';
+import {
+  checkGroupName,
+  type ConsumeFilter,
+  type ConsumerEvent,
+  type GroupCounters,
+  type Positions,
+} from './types.js';
 
 export interface GroupLimits {
   groupsMax: number;
   membersMax: number;
   handOverMsMax: number;
+  /** What members that ask for the order of event time hold back, together. */
+  heldBytesMax: number;
+  heldBatchesMax: number;
 }
 
-export const groupLimits: GroupLimits = { groupsMax: 10_000, membersMax: 1024, handOverMsMax: 5000 };
+export const groupLimits: GroupLimits = {
+  groupsMax: 10_000,
+  membersMax: 1024,
+  handOverMsMax: 5000,
+  heldBytesMax: 128 * 1024 * 1024,
+  heldBatchesMax: 1_000_000,
+};
 
 export interface GroupState {
   group: string;
@@ -41,7 +59,9 @@ const watchMs = 1000;
 export class Groups implements AsyncDisposable {
   private readonly live = new Map<string, Group>();
   /** Over all groups. */
-  readonly skipped: SkippedCounters = { trimmed: 0, unreadable: 0 };
+  readonly counters: GroupCounters = { skipped: { trimmed: 0, unreadable: 0 }, late: 0 };
+  private readonly held: HoldBudget;
+  private backlog: Backlog | undefined;
   private readonly closing = new AbortController();
   private readonly watching: Promise<unknown>;
   private readonly turns: ReadTurns;
@@ -53,6 +73,7 @@ export class Groups implements AsyncDisposable {
     private readonly logger: Logger,
     private readonly limits: GroupLimits,
   ) {
+    this.held = new HoldBudget(limits.heldBytesMax, limits.heldBatchesMax);
     this.turns = new ReadTurns(clock, this.closing.signal);
     this.watching = Promise.all([this.watchLog(), this.watchMembers()]);
   }
@@ -70,6 +91,11 @@ export class Groups implements AsyncDisposable {
   /** While ingest is busy, readers leave it most of the process. */
   giveWayTo(ingest: { readonly isBusy: boolean }): void {
     this.turns.giveWayTo(() => ingest.isBusy);
+  }
+
+  /** Where gateways say what they have yet: members that ask for the order of event time wait for it. */
+  waitFor(fleet: Pick<Fleet, 'held' | 'presence'>): void {
+    this.backlog = new Backlog(fleet, this.clock);
   }
 
   /**
@@ -94,7 +120,12 @@ export class Groups implements AsyncDisposable {
     if (isNew) await this.checkpoints.place(name, await start());
     const id = randomBytes(8).toString('hex');
     const first: ConsumerEvent = { event: 'joined', group: name, member: id, isNew };
-    const member = new Member(id, options, this.log, this.clock, first, this.skipped, this.turns);
+    const ordered = options.order && {
+      order: new EventOrder(options.order, this.held),
+      backlog: { isPending: this.isPending.bind(this) },
+    };
+    const { log, clock, counters, turns } = this;
+    const member = new Member(id, options, { log, clock, first, counters, turns, ordered });
     return { member: id, events: this.eventsOf(name, member, signal) };
   }
 
@@ -183,6 +214,10 @@ export class Groups implements AsyncDisposable {
     return new Group(name, { log, checkpoints, clock, handOverMsMax: this.limits.handOverMsMax });
   }
 
+  private isPending(filter: ConsumeFilter, waitUs: number): boolean {
+    return this.backlog?.isPending(filter, waitUs) ?? false;
+  }
+
   private checkQuiet(name: string): void {
     const members = this.live.get(name)?.size ?? 0;
     if (members === 0) return;
@@ -207,6 +242,10 @@ export class Groups implements AsyncDisposable {
     while (!signal.aborted) {
       await this.clock.sleep(watchMs, signal).catch(() => undefined); // the loop looks at the signal
       for (const group of this.live.values()) group.endSilent(silent);
+      if (this.held.batches === 0) continue;
+      await this.backlog?.look().catch((error: unknown) => {
+        if (!signal.aborted) this.logger.error({ error }, 'what gateways have yet is not known');
+      });
     }
   }
 }

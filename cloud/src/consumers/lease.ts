@@ -5,6 +5,10 @@ export interface Lease {
   readonly partition: number;
   /** Offset of the first entry that the member hasn't been given. */
   next: number;
+  /** Offset behind the last entry that was read; in order of arrival it is given as it is read. */
+  read: number;
+  /** When that entry was received, µs. */
+  readTimeUs: number;
   /** What the member has said is finished, durably. */
   committed: number;
   /** Nothing more is given: the partition is on its way to another member. */
@@ -22,6 +26,8 @@ export interface Lease {
 export const newLease = (partition: number, next: number, end: number): Lease => ({
   partition,
   next,
+  read: next,
+  readTimeUs: -Infinity,
   committed: next,
   revoked: false,
   end,

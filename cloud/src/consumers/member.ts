@@ -3,9 +3,11 @@ import { FleetlogError, isDataError } from '@fleetlog/shared/errors';
 import { RangeSet, Signal, type Clock } from '@fleetlog/shared/util';
 import { offsetsSkipped } from '../log/restored.js';
 import type { Log, LogEntry } from '../log/log.js';
+import type { EventOrder, OrderOptions } from './event-order.js';
 import { newLease, type Lease } from './lease.js';
+import { OrderedPages, type KnownBacklog } from './ordered-pages.js';
 import type { ReadTurns } from './read-turns.js';
-import type { ConsumeFilter, ConsumerEvent, SkippedCounters } from './types.js';
+import type { ConsumeFilter, ConsumerEvent, GroupCounters, SkippedCounters } from './types.js';
 
 export interface MemberOptions {
   filter: ConsumeFilter;
@@ -17,6 +19,19 @@ export interface MemberOptions {
   /** It ends where nothing was heard of it for so long; undefined: the connection alone tells. */
   silenceMsMax: number | undefined;
   heartbeatMs: number;
+  /** Undefined: in the order of arrival. */
+  order?: OrderOptions | undefined;
+}
+
+export interface MemberParts {
+  log: Log;
+  clock: Clock;
+  /** What it is told before all else. */
+  first: ConsumerEvent;
+  counters: GroupCounters;
+  turns: ReadTurns;
+  /** Undefined: it is given what it reads in the order of arrival. */
+  ordered: { order: EventOrder; backlog: KnownBacklog } | undefined;
 }
 
 const pageEntriesMax = 128;
@@ -34,16 +49,22 @@ export class Member {
   private isDirty = true;
   private heardUs: number;
   private turn = 0;
+  private readonly log: Log;
+  private readonly clock: Clock;
+  private readonly counters: SkippedCounters;
+  private readonly turns: ReadTurns;
+  private readonly ordered: OrderedPages | undefined;
 
   constructor(
     readonly id: string,
     readonly options: MemberOptions,
-    private readonly log: Log,
-    private readonly clock: Clock,
-    first: ConsumerEvent,
-    private readonly counters: SkippedCounters,
-    private readonly turns: ReadTurns,
+    { log, clock, first, counters, turns, ordered }: MemberParts,
   ) {
+    this.log = log;
+    this.clock = clock;
+    this.counters = counters.skipped;
+    this.turns = turns;
+    this.ordered = ordered && new OrderedPages({ ...ordered, log, clock, filter: options.filter, counters });
     this.changes.push(first);
     this.heardUs = clock.monotonicUs();
   }
@@ -77,18 +98,28 @@ export class Member {
 
   revoke(lease: Lease): void {
     lease.revoked = true;
+    this.ordered?.drop(lease.partition);
     this.changes.push({ event: 'revoked', partition: lease.partition });
     this.wake();
   }
 
   lose(lease: Lease): void {
     this.leases.delete(lease.partition);
+    this.ordered?.drop(lease.partition);
     this.changes.push({ event: 'lost', partition: lease.partition });
     this.wake();
   }
 
   /** Errors: FLEETLOG_INTERRUPTED where it was silent for too long; those of the log. The signal ends it quietly. */
   async *events(signal: AbortSignal): AsyncGenerator<ConsumerEvent[]> {
+    try {
+      yield* this.pages(signal);
+    } finally {
+      for (const partition of this.leases.keys()) this.ordered?.drop(partition);
+    }
+  }
+
+  private async *pages(signal: AbortSignal): AsyncGenerator<ConsumerEvent[]> {
     const stopped = AbortSignal.any([signal, this.ended.signal]);
     const { untilEnd, silenceMsMax } = this.options;
     let isAtEnd = false;
@@ -96,7 +127,7 @@ export class Member {
       this.ended.signal.throwIfAborted();
       this.isDirty = false;
       const events = this.changes.splice(0);
-      if (!isAtEnd) await this.readNext(events);
+      if (!isAtEnd) await (this.ordered ? this.readOrdered(events, this.ordered) : this.readNext(events));
       if (events.length === 0 && !isAtEnd && untilEnd && this.isAtEnd) {
         isAtEnd = true;
         events.push({ event: 'end' });
@@ -117,11 +148,24 @@ export class Member {
     const ends = this.log.ends();
     for (let i = 0; i < leases.length; i++) {
       const lease = leases[this.turn++ % leases.length];
-      if (lease.revoked || lease.next >= ends[lease.partition].next) continue;
-      const before = lease.next;
+      if (lease.revoked || lease.read >= ends[lease.partition].next) continue;
+      const before = lease.read;
       await this.turns.take(() => this.readPage(lease, events));
-      if (lease.next > before) return;
+      if (lease.read > before) return;
     }
+  }
+
+  /** What is due of what was read before; where nothing is, the next page of the partition that is farthest behind. */
+  private async readOrdered(events: ConsumerEvent[], ordered: OrderedPages): Promise<void> {
+    if (!ordered.hasDue) {
+      const lease = ordered.farthestBehind(this.leases.values());
+      const read: ConsumerEvent[] = [];
+      if (lease) await this.turns.take(() => this.readPage(lease, read));
+      await ordered.hold(read, this.leases, events);
+      ordered.look(this.leases, this.options.untilEnd);
+      if (lease) this.isDirty = true; // there may be more
+    }
+    await ordered.give(this.leases, events);
   }
 
   /** Returns how many bytes were read. */
@@ -129,7 +173,7 @@ export class Member {
     const { partition } = lease;
     if (!lease.reading) {
       lease.readTo = this.log.ends()[partition].next;
-      lease.reading = this.log.read(partition, lease.next)[Symbol.asyncIterator]();
+      lease.reading = this.log.read(partition, lease.read)[Symbol.asyncIterator]();
     }
     const { reading } = lease;
     let bytes = 0;
@@ -144,26 +188,33 @@ export class Member {
       }
       const { offset } = entry;
       await this.skipTo(lease, offset, events);
-      lease.next = offset + 1;
+      this.advance(lease, offset + 1);
       bytes += entry.bytes.length;
-      if (!this.wants(entry)) continue;
-      lease.told = offset + 1;
       const { receiveTimeUs } = entry;
+      lease.readTimeUs = receiveTimeUs;
+      if (!this.wants(entry)) continue;
+      if (!this.ordered) lease.told = offset + 1;
       events.push({ event: 'batch', partition, offset, receiveTimeUs, bytes: entry.bytes });
     }
-    if (lease.told < lease.next) {
+    if (!this.ordered && lease.told < lease.next) {
       lease.told = lease.next;
       events.push({ event: 'position', partition, next: lease.next });
     }
     return bytes;
   }
 
+  /** What is held back isn't given yet. */
+  private advance(lease: Lease, to: number): void {
+    lease.read = to;
+    if (!this.ordered) lease.next = to;
+  }
+
   /** Says what isn't there, and why: what was trimmed, and what the disk doesn't give. */
   private async skipTo(lease: Lease, offset: number, events: ConsumerEvent[]): Promise<void> {
-    if (offset <= lease.next) return;
-    const { partition, next: first } = lease;
+    if (offset <= lease.read) return;
+    const { partition, read: first } = lease;
     const last = offset - 1;
-    lease.next = offset;
+    this.advance(lease, offset);
     const unreadable = new RangeSet([[first, last]]);
     const trimmed = new RangeSet();
     const kept = this.log.ends()[partition].first;
@@ -200,10 +251,12 @@ export class Member {
   private async wasQuiet(stopped: AbortSignal): Promise<boolean> {
     if (this.isDirty) return false;
     const quiet = new AbortController();
-    const timer = setTimeout(() => quiet.abort(), this.options.heartbeatMs);
+    const { heartbeatMs } = this.options;
+    const dueMs = this.ordered?.dueInMs() ?? Infinity;
+    const timer = setTimeout(() => quiet.abort(), Math.min(heartbeatMs, dueMs));
     const either = AbortSignal.any([quiet.signal, stopped]);
     await this.woken.wait(either).catch(() => undefined); // looked at below, and by the loop
     clearTimeout(timer);
-    return quiet.signal.aborted && !stopped.aborted && !this.isDirty;
+    return quiet.signal.aborted && dueMs >= heartbeatMs && !stopped.aborted && !this.isDirty;
   }
 }

@@ -13,7 +13,17 @@ export type ConsumerEvent =
   | { event: 'revoked'; partition: number }
   /** Commits of the partition are refused from now on: another member has it. */
   | { event: 'lost'; partition: number }
-  | { event: 'batch'; partition: number; offset: number; receiveTimeUs: number; bytes: Uint8Array }
+  | {
+      event: 'batch';
+      partition: number;
+      offset: number;
+      receiveTimeUs: number;
+      bytes: Uint8Array;
+      /** In the order of event time, where offsets don't ascend: what may be committed when this is finished. */
+      next?: number;
+      /** In the order of event time: one that began later was given before, since the wait was over. */
+      late?: true;
+    }
   /** What is before `next` wasn't for this member (a filter), and may be committed as finished. */
   | { event: 'position'; partition: number; next: number }
   /**
@@ -36,6 +46,12 @@ export type ConsumerEvent =
 export interface SkippedCounters {
   trimmed: number;
   unreadable: number;
+}
+
+export interface GroupCounters {
+  readonly skipped: SkippedCounters;
+  /** Batches that were given behind later ones, to members that asked for the order of event time. */
+  late: number;
 }
 
 export interface ConsumeFilter {
