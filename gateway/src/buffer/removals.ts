@@ -162,13 +162,14 @@ export class Removals {
   giveUpUnreadable(state: StreamState, first: number): Promise<void> {
     const { stored, commits, logger } = this.parts;
     return this.inTurn(async () => {
-      const { stream, durableNext, next, put, lastTimeUs } = state;
+      const { stream, durableNext, next, put, lastTimeUs, counted } = state;
       const last = await this.lastUnreadable(state, first);
       if (last < first) return;
       const detail =
         last === first ? "It didn't read back from the buffer." : "They didn't read back from the buffer.";
       const end = { next: next === durableNext ? next : Infinity, records: put.records, lastTimeUs };
-      const span = await lostSpan(stored, stream, [first, last], detail, end);
+      const recordsBefore = counted?.next === first ? counted.records : undefined;
+      const span = await lostSpan(stored, stream, [first, last], detail, end, recordsBefore);
       state.removed.records += Math.max(0, span.records);
       this.addGap(state, span, { batches: last - first + 1, records: span.records, bytes: 0 });
       commits.flush().catch(() => undefined); // logged where it fails
@@ -197,6 +198,7 @@ export class Removals {
   private async totals(state: StreamState, first: number, last: number): Promise<Totals> {
     const range = await this.parts.stored.range(state.stream, first, last);
     if (!range) return nothing; // damaged: the totals stay as they were
+    state.counted = { next: last + 1, records: range.recordsUpTo };
     state.thinned.remove(state.thinned.partOf(range));
     return range;
   }

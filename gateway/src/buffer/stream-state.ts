@@ -38,6 +38,8 @@ export class StreamState {
   gapsDirty = false;
   /** Largest event time that was put, µs; undefined where nobody put anything since the buffer was opened. */
   lastTimeUs: number | undefined;
+  /** Records of all batches before sequence `next`, which left the buffer; not stored. */
+  counted: { next: number; records: number } | undefined;
   /** What was durable when the meta record that this was read from was written: the commit before it. */
   durableBefore = 0;
   /** Changed since its meta record was last written. */

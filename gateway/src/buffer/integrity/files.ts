@@ -100,13 +100,13 @@ export async function readBadly(path: string, damage: FileDamage): Promise<Buffe
     await readPiecewise(handle, 0, bytes, damage);
     return bytes;
   } catch (error) {
-    noteDamage(damage, error);
+    noteUnread(damage, error);
     return Buffer.alloc(0);
   }
 }
 
 /** What a file, or a part of it, didn't read for. */
-export function noteDamage(damage: FileDamage, error: unknown): void {
+export function noteUnread(damage: FileDamage, error: unknown): void {
   damage.isDamaged = true;
   if (isDiskError(error)) damage.diskError = error;
 }
@@ -127,6 +127,6 @@ async function readPiecewise(
   into.fill(0);
   for (let at = 0; at < into.length; at += pieceBytes) {
     const piece = Math.min(pieceBytes, into.length - at);
-    await handle.read(into, at, piece, position + at).catch((error: unknown) => noteDamage(damage, error));
+    await handle.read(into, at, piece, position + at).catch((error: unknown) => noteUnread(damage, error));
   }
 }

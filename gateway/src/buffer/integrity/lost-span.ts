@@ -8,20 +8,24 @@ interface StreamEnd {
   lastTimeUs: number | undefined;
 }
 
-/** A gap for batches that don't read, with what their neighbours know of them. */
+/**
+ * A gap for batches that don't read, with what their neighbours know of them. `countedBefore`: records before `first`,
+ * where somebody knows them though those batches are gone.
+ */
 export async function lostSpan(
   stored: StoredBatches,
   stream: string,
   [first, last]: [number, number],
   detail: string,
   end: StreamEnd,
+  countedBefore?: number,
 ): Promise<GapSpan> {
   const before = first > 0 ? await stored.range(stream, first - 1, first - 1) : undefined;
   const after = last + 1 < end.next ? await stored.range(stream, last + 1, last + 1) : undefined;
   // The record of another gap counts nothing.
   const isCounted = (range: typeof before): boolean =>
     range?.lowHeader !== undefined && range.lowHeader.codec !== 'gap-1';
-  const recordsBefore = first === 0 ? 0 : isCounted(before) ? before?.recordsUpTo : undefined;
+  const recordsBefore = first === 0 ? 0 : isCounted(before) ? before?.recordsUpTo : countedBefore;
   const countedAfter = after && isCounted(after) ? after.recordsUpTo - after.records : undefined;
   const recordsAfter = last + 1 === end.next ? end.records : countedAfter;
   const known = recordsBefore !== undefined && recordsAfter !== undefined && recordsAfter >= recordsBefore;

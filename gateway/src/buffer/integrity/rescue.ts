@@ -11,7 +11,7 @@ import type { StoredBatches } from '../stored-batches.js';
 import { StreamState } from '../stream-state.js';
 import { damagedFolders, finishFolder, type DamagedFolder } from './damaged-folders.js';
 import { DiskPatience } from './disk-patience.js';
-import { dataFiles, noteDamage, valuesOf, type FileDamage } from './files.js';
+import { dataFiles, noteUnread, valuesOf, type FileDamage } from './files.js';
 import { isRescuedName, rescuedName } from './rescued-names.js';
 import { RescuedStream } from './rescued-stream.js';
 import type { KeyValue } from './sealed-value.js';
@@ -124,7 +124,7 @@ class Rescue {
         }
       } catch (error) {
         if (isFleetlogError(error)) throw error;
-        noteDamage(damage, error);
+        noteUnread(damage, error);
         this.parts.logger.error(
           { file: file.path, error: String(error) },
           "A damaged buffer's file doesn't read.",
