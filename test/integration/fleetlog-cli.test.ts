@@ -103,6 +103,10 @@ describe('fleetlog', () => {
       assert.ok(readFileSync(file).equals(text));
       assert.equal(existsSync(`${file}.part`), false);
       assert.equal((JSON.parse(written.stdout.toString()) as { bytes: number }).bytes, text.length);
+      const onFolder = await run(cloud, 'export', ...can, '--output', folder.path);
+      assert.equal(onFolder.status, 2);
+      assert.match(onFolder.stderr, /^fleetlog: \S+ isn't a file; name one with --output, or [^\n]*\n$/);
+      assert.deepEqual(readdirSync(folder.path), ['drive.candump'], 'nothing is left beside it');
       const part = await run(
         cloud,
         'export',

@@ -11,6 +11,7 @@ const heads = [
   CAN_EFF_FLAG + 0x1cec_ff00,
   CAN_EFF_FLAG + 0x1ceb_ff00,
   CAN_EFF_FLAG + 0x18da_f110,
+  CAN_EFF_FLAG + 0x18ce_f110,
 ];
 /** Begins of frames that mean something to the protocols. */
 const openings = [
@@ -39,6 +40,7 @@ describe('transport protocols and hostile frames', () => {
   it('give at most one message for a frame, in the order of time, and never fail', () => {
     const { messages } = parseText(
       `${messageText(['A : 80|8@1+ (1,0) [0|0] "" Node'], 'BO_ 2028 Uds: 20 Node')}` +
+        messageText(['C : 80|8@1+ (1,0) [0|0] "" Node'], 'BO_ 2563698960 Mixed: 100 Node') +
         messageText(['B : 96|8@1+ (1,0) [0|0] "" Node'], 'BO_ 2566841088 Tp: 28 Node'),
     ).database;
     const obd = obdDatabase().database.messages[0];
@@ -55,8 +57,8 @@ describe('transport protocols and hostile frames', () => {
           const data = Uint8Array.from([...opening, ...rest, ...new Uint8Array(64)]).subarray(0, length);
           frames.append(timeUs, id, isFd ? FRAME_FD : 0, length, bus, data, 0, length);
         }
-        for (const [uds, tp] of new StreamDecoder(columns).decode(frames, 0, frames.count)) {
-          for (const { count, times } of [uds, tp]) {
+        for (const found of new StreamDecoder(columns).decode(frames, 0, frames.count)) {
+          for (const { count, times } of found) {
             assert.ok(count <= drawn.length);
             for (let i = 1; i < count; i++) assert.ok(times[i - 1] <= times[i]);
           }

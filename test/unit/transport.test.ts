@@ -1,19 +1,22 @@
 import assert from 'node:assert/strict';
-import { CAN_EFF_FLAG, CanFrames } from '@fleetlog/shared/can';
+import { CAN_EFF_FLAG, CanFrames, FRAME_FD } from '@fleetlog/shared/can';
 import type { Message } from '#cloud/signals/dbc/model.js';
 import { obdDatabase } from '#cloud/signals/obd/database.js';
 import { StreamDecoder, type SignalMeaning } from '#cloud/signals/stream-decoder.js';
 import { messageText, parseText } from '../support/dbc.js';
 import { obdCases, whyNoObdCases } from '../support/obd-cases.js';
 
-/** `id#data` in hexadecimal, 1 ms apart unless `@ms` says otherwise. */
+/** `id#data` in hexadecimal, `##` for CAN FD, 1 ms apart unless `@ms` says otherwise. */
 function framesOf(lines: readonly string[]): CanFrames {
   const frames = new CanFrames();
   for (const [i, line] of lines.entries()) {
-    const [, id, hex, ms = String(i), bus = 'can0'] = /^(\w+)#(\w*)(?:@(\d+))?(?:%(\w+))?$/.exec(line)!;
+    const [, id, mark, hex, ms = String(i), bus = 'can0'] = /^(\w+)(##?)(\w*)(?:@(\d+))?(?:%(\w+))?$/.exec(
+      line,
+    )!;
     const data = Buffer.from(hex, 'hex');
     const canId = id.length > 3 ? (Number.parseInt(id, 16) | CAN_EFF_FLAG) >>> 0 : Number.parseInt(id, 16);
-    frames.append(1000 * Number(ms), canId, 0, data.length, frames.busIndex(bus), data, 0, data.length);
+    const flags = mark === '##' ? FRAME_FD : 0;
+    frames.append(1000 * Number(ms), canId, flags, data.length, frames.busIndex(bus), data, 0, data.length);
   }
   return frames;
 }
@@ -39,6 +42,11 @@ function valuesOf(
   }
   return found;
 }
+
+/** How a database says which addressing a message has. */
+const isoTp = (addressing: string, id = 0x7ec): string =>
+  'BA_DEF_ BO_ "IsoTpAddressing" ENUM "","normal","extended","mixed";\n' +
+  `BA_DEF_DEF_ "IsoTpAddressing" "";\nBA_ "IsoTpAddressing" BO_ ${id} "${addressing}";\n`;
 
 const long = (id: number, signal: string, length = 20): Message[] =>
   parseText(messageText([signal], `BO_ ${id} Long: ${length} Node`)).database.messages;
@@ -102,6 +110,67 @@ describe('messages cut into frames', () => {
   for (const [what, frames] of lost) {
     it(`give nothing where ${what}`, () => assert.deepEqual(valuesOf(battery, 'Long/Charge', frames), []));
   }
+
+  describe('over CAN FD', () => {
+    const [first, second] = ['10647E', '21'].map((head) => head.padEnd(128, head === '21' ? 'C8' : '0'));
+    const big = long(0x7ec, 'Charge : 640|8@1+ (0.5,0) [0|0] "%" Node', 100);
+
+    it('are put together where they are longer than a frame, with the frames as long as the first', () => {
+      assert.deepEqual(valuesOf(big, 'Long/Charge', [`7EC##${first}`, `7EC##${second}`]), ['1:100']);
+      const short = [`7EC##${first}`, `7EC##${second.slice(0, 48)}`, `7EC##22${second.slice(2)}`];
+      assert.deepEqual(valuesOf(big, 'Long/Charge', short), []);
+      assert.deepEqual(valuesOf(big, 'Long/Charge', [`7EC##${second}`]), []);
+    });
+
+    it('are read out of one frame whose second byte is the length', () => {
+      const text = messageText(['Charge : 80|8@1+ (0.5,0) [0|0] "%" Node'], 'BO_ 2028 Long: 20 Node');
+      const { messages } = parseText(`${text}${isoTp('normal')}`).database;
+      const data = `000C620101${'00'.repeat(7)}C8`;
+      assert.deepEqual(valuesOf(messages, 'Long/Charge', [`7EC##${data}`]), []); // 12 bytes are announced, 11 came
+      assert.deepEqual(valuesOf(messages, 'Long/Charge', [`7EC##${data.replace('000C', '000B')}`]), [
+        '0:100',
+      ]);
+    });
+
+    it('are taken as they are where the database does not say that they are ISO-TP', () => {
+      assert.deepEqual(valuesOf(battery, 'Long/Charge', [`7EC##${'00'.repeat(10)}C8`]), ['0:100']);
+    });
+
+    it('answer OBD-II', () => {
+      const { messages } = obdDatabase().database;
+      assert.deepEqual(valuesOf(messages, 'OBD2/RPM', ['7E8##0008410C35E40D560000000000']), ['0:3449']);
+    });
+  });
+
+  describe('with an address before them', () => {
+    const text = messageText(['Charge : 80|8@1+ (0.5,0) [0|0] "%" Node'], 'BO_ 2028 Long: 20 Node');
+    const parts = (id: string, address: string): string[] => [
+      `${id}#${address}100B62010100FF`,
+      `${id}#${address}210203040506C8`,
+    ];
+
+    for (const addressing of ['extended', 'mixed'] as const) {
+      it(`are put together where the database says so: ${addressing}`, () => {
+        const { messages } = parseText(`${text}${isoTp(addressing)}`).database;
+        assert.deepEqual(valuesOf(messages, 'Long/Charge', parts('7EC', 'F1')), ['1:100']);
+        const [one, other] = [parts('7EC', 'F1'), parts('7EC', 'F2')];
+        const turns = [one[0], other[0], one[1], other[1]];
+        assert.deepEqual(valuesOf(messages, 'Long/Charge', turns), ['2:100', '3:100']);
+        assert.deepEqual(valuesOf(messages, 'Long/Charge', ['7EC#', '7EC#F1', '7EC#F10B', other[1]]), []);
+      });
+    }
+
+    it('are put together where the identifier says so, and not where the database says otherwise', () => {
+      const fixed = messageText(
+        ['Charge : 80|8@1+ (0.5,0) [0|0] "%" Node'],
+        `BO_ ${0x98ce_f110} Long: 20 Node`,
+      );
+      const frames = parts('18CEF110', 'F1');
+      assert.deepEqual(valuesOf(parseText(fixed).database.messages, 'Long/Charge', frames), ['1:100']);
+      const normal = `${fixed}${isoTp('normal', 0x98ce_f110)}`;
+      assert.deepEqual(valuesOf(parseText(normal).database.messages, 'Long/Charge', frames), []);
+    });
+  });
 
   it('have the length before the service where the database describes them so', () => {
     const text = messageText(

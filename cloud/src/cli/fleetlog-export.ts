@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { FleetlogError, isFleetlogError } from '@fleetlog/shared/errors';
 import type { Streams } from '../api/schemas.js';
 import { formats } from '../export/formats.js';
@@ -60,9 +60,10 @@ export function exportCommand(streams: CliStreams): Command {
       '--times <which>',
       "corrected: as the gateway's clock is known now (default), or original: as stamped",
     )
-    .option(
-      '--format <name>',
-      `${Object.keys(formats).join(', ')} (default: what fits the kind of the stream)`,
+    .addOption(
+      new Option('--format <name>', 'default: what fits the kind of the stream').choices(
+        Object.keys(formats),
+      ),
     )
     .option('--output <file>', 'write to a file')
     .option('--restart', 'begin anew, also where FILE.part could be continued')

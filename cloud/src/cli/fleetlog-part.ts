@@ -1,4 +1,4 @@
-import { open, readFile, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
+import { open, readFile, rename, rm, stat, writeFile, type FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
 import type { Query } from '../client/api-client.js';
@@ -39,6 +39,7 @@ export class PartFile implements Output {
   ) {}
 
   static async open(path: string, query: Query, { restart }: { restart: boolean }): Promise<PartFile> {
+    await refuseOther(path);
     try {
       const range = restart ? undefined : await rangeInNote(path, query);
       const file = await open(partOf(path), range ? 'r+' : 'w');
@@ -80,11 +81,15 @@ export class PartFile implements Output {
   }
 
   async finish(head?: Uint8Array): Promise<void> {
-    if (head) await this.file.write(head, 0, head.length, 0);
-    await this.file.datasync();
-    await this.file.close();
-    await rename(partOf(this.path), this.path);
-    await rm(noteOf(this.path), { force: true });
+    try {
+      if (head) await this.file.write(head, 0, head.length, 0);
+      await this.file.datasync();
+      await this.file.close();
+      await rename(partOf(this.path), this.path);
+      await rm(noteOf(this.path), { force: true });
+    } catch (cause) {
+      throw this.failed(cause);
+    }
   }
 
   abandon(): Promise<void> {
@@ -102,6 +107,16 @@ export class PartFile implements Output {
 
 export const partOf = (path: string): string => `${path}.part`;
 const noteOf = (path: string): string => `${partOf(path)}.json`;
+
+/** The file comes in the place of what has its name, which must not be a device or a folder. */
+async function refuseOther(path: string): Promise<void> {
+  const there = await stat(path).catch(() => undefined);
+  if (!there || there.isFile()) return;
+  throw new FleetlogError(
+    'FLEETLOG_USAGE',
+    `${path} isn't a file; name one with --output, or leave that out and redirect what comes.`,
+  );
+}
 
 /** Undefined where FILE.part isn't the beginning of an answer to this question. */
 async function rangeInNote(path: string, query: Query): Promise<ExportRange | undefined> {

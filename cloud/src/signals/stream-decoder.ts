@@ -2,7 +2,7 @@ import { everyByte, type CanFrames, type FrameChoice } from '@fleetlog/shared/ca
 import type { Signal } from './dbc/model.js';
 import { SignalDecoder, type Series, type WantedMessage } from './decode/decoder.js';
 import type { CanSignal } from './stream-signal.js';
-import { carrierOf } from './transport/carriers.js';
+import { carrierOf, flagsOf } from './transport/carriers.js';
 import { Transport } from './transport/transport.js';
 
 /** What one signal is for some time. */
@@ -117,11 +117,10 @@ function periodOf(fromUs: number, toUs: number, columns: readonly (readonly Sign
   const decoder = new SignalDecoder(
     Array.from(wanted, ([message, signals]) => {
       const carrier = carrierOf(message);
-      const isWhole = carrier !== 'frame';
       return {
         message,
         signals: [...signals],
-        isWhole,
+        flags: flagsOf(message),
         isByGroup: carrier === 'j1939' || carrier === 'fast-packet',
       };
     }),

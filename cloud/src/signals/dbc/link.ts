@@ -204,6 +204,9 @@ function attributeOf({ attributes }: Message, name: string, draft: Draft): strin
 function formatOf(message: Message, database: Attributes, draft: Draft): FrameFormat {
   const { isExtended, length } = message;
   const plain = isExtended ? 'extended' : 'standard';
+  const addressing = attributeOf(message, 'IsoTpAddressing', draft);
+  if (addressing === 'normal') return 'iso-tp';
+  if (addressing === 'extended' || addressing === 'mixed') return 'iso-tp-address';
   const format = attributeOf(message, 'VFrameFormat', draft);
   if (isExtended && (format === 'J1939PG' || format === 3)) return 'j1939';
   if (format === 'StandardCAN_FD' || format === 'ExtendedCAN_FD' || format === 14 || format === 15) {

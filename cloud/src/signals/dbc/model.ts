@@ -9,10 +9,12 @@ export interface Database {
 export type Attributes = ReadonlyMap<string, string | number>;
 
 /**
- * `VFrameFormat`; databases that don't say are `standard` or `extended`, by the identifier. `obd` is our own: answers to
- * OBD-II requests, one parameter each.
+ * `VFrameFormat`; databases that don't say are `standard` or `extended`, by the identifier. Ours are `iso-tp` and
+ * `iso-tp-address`, which has an address in the first byte of each frame: `IsoTpAddressing` says them. And `obd`: answers
+ * to OBD-II requests, one parameter each.
  */
-export type FrameFormat = 'standard' | 'extended' | 'standard-fd' | 'extended-fd' | 'j1939' | 'obd';
+export type FrameFormat =
+  'standard' | 'extended' | 'standard-fd' | 'extended-fd' | 'j1939' | 'iso-tp' | 'iso-tp-address' | 'obd';
 
 export interface Message {
   name: string;

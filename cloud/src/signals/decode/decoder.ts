@@ -1,4 +1,4 @@
-import { FRAME_DATA_BYTES_MAX, FRAME_FD, type CanFrames } from '@fleetlog/shared/can';
+import { FRAME_DATA_BYTES_MAX, type CanFrames } from '@fleetlog/shared/can';
 import { bytesNeeded, type Message, type Signal } from '../dbc/model.js';
 import { bytesOf } from './expression.js';
 import { generate, type DecodeFrames } from './generate.js';
@@ -9,8 +9,8 @@ import { Rows } from './rows.js';
 export interface WantedMessage {
   message: Message;
   signals: readonly Signal[];
-  /** Only frames of CAN FD are of this message; classic ones are parts of it. */
-  isWhole?: boolean;
+  /** Bits of `flags` that frames of this message have; others are parts of it. */
+  flags?: number;
   /** The identifier's parameter group decides, whatever the message's format is. */
   isByGroup?: boolean;
 }
@@ -56,7 +56,7 @@ export class SignalDecoder {
   matched = 0;
   private readonly matcher: Matcher;
   private readonly units: Unit[][];
-  private readonly isWhole: Uint8Array;
+  private readonly flags: Uint8Array;
   private readonly wanted: readonly Uint8Array[];
   private readonly columns = new Map<Signal, { rows: Rows; column: number }>();
   private readonly counts: Uint32Array;
@@ -68,7 +68,7 @@ export class SignalDecoder {
     this.matcher = new Matcher(
       wanted.map(({ message, isByGroup }) => (isByGroup ? { ...message, format: 'j1939' } : message)),
     );
-    this.isWhole = Uint8Array.from(wanted, ({ isWhole = false }) => Number(isWhole));
+    this.flags = Uint8Array.from(wanted, ({ flags = 0 }) => flags);
     this.wanted = wanted.map(wantedBytes);
     this.counts = new Uint32Array(wanted.length);
     this.starts = new Uint32Array(wanted.length + 1);
@@ -147,7 +147,7 @@ export class SignalDecoder {
 
   /** Sorts the frames by message: indices of those of message m are `rows[starts[m] … starts[m] + counts[m])`. */
   private gather({ id, flags }: CanFrames, from: number, to: number): void {
-    const { counts, starts, matcher, isWhole } = this;
+    const { counts, starts, matcher, flags: needed } = this;
     if (this.messages.length < to - from) {
       this.messages = new Int32Array(2 * (to - from));
       this.rows = new Uint32Array(2 * (to - from));
@@ -156,7 +156,7 @@ export class SignalDecoder {
     counts.fill(0);
     for (let i = from; i < to; i++) {
       let message = matcher.find(id[i]);
-      if (message >= 0 && isWhole[message] && !(flags[i] & FRAME_FD)) message = -1;
+      if (message >= 0 && (flags[i] & needed[message]) !== needed[message]) message = -1;
       messages[i - from] = message;
       if (message >= 0) counts[message]++;
     }

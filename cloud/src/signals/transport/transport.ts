@@ -2,9 +2,9 @@ import { CAN_EFF_MASK, FRAME_FD, type CanFrames } from '@fleetlog/shared/can';
 import type { Message } from '../dbc/model.js';
 import { Matcher, pgnOf } from '../decode/match.js';
 import { obdIdentifiers, splitObd } from '../obd/responses.js';
-import { carrierOf, hasLengthByte } from './carriers.js';
+import { carrierOf, hasAddressByte, hasLengthByte, isIsoTpAlways } from './carriers.js';
 import { FastPacketReceiver } from './fast-packet.js';
-import { IsoTpReceiver, type TakePayload } from './iso-tp.js';
+import { AddressedIsoTpReceiver, IsoTpReceiver, type TakePayload } from './iso-tp.js';
 import { J1939Receiver } from './j1939-tp.js';
 import { Payloads, type TransportCounters } from './payloads.js';
 
@@ -33,6 +33,8 @@ export class Transport {
   private payloads = new Payloads();
   private readonly identifiers: Identifier[] = [];
   private readonly handlers: Handler[] = [];
+  /** Of each handler, whether frames of CAN FD are for it as well. */
+  private readonly takesFd: boolean[] = [];
   private readonly matcher: Matcher;
 
   constructor(messages: readonly Message[]) {
@@ -41,7 +43,7 @@ export class Transport {
       const carrier = carrierOf(message);
       if (carrier === 'j1939') groups.add(pgnOf(message.id));
       if (carrier === 'fast-packet') this.addFastPacket(message);
-      if (carrier === 'iso-tp') this.addIsoTp(message, this.payloadOf(message));
+      if (carrier === 'iso-tp') this.addIsoTp(message, message, this.payloadOf(message));
       if (carrier === 'obd') this.addObd(message);
     }
     if (groups.size > 0) this.addJ1939(groups);
@@ -64,7 +66,7 @@ export class Transport {
     this.payloads.frames.clear();
     for (let i = from; i < to; i++) {
       const handler = this.matcher.find(id[i]);
-      if (handler < 0 || flags[i] & FRAME_FD) continue;
+      if (handler < 0 || (flags[i] & FRAME_FD && !this.takesFd[handler])) continue;
       const start = dataStart[i];
       const timeUs = baseTimeUs + timeOffsetUs[i];
       const length = dataStart[i + 1] - start;
@@ -86,11 +88,12 @@ export class Transport {
     };
   }
 
-  private addIsoTp(identifier: Identifier, take: TakePayload): void {
-    const receiverOf = perBus(() => new IsoTpReceiver(take, this.counters));
-    this.add(identifier, (timeUs, _id, bus, data, start, length) =>
-      receiverOf(bus)?.frame(timeUs, data, start, length),
-    );
+  private addIsoTp(identifier: Identifier, message: Message, take: TakePayload): void {
+    const Receiver = hasAddressByte(message) ? AddressedIsoTpReceiver : IsoTpReceiver;
+    const receiverOf = perBus(() => new Receiver(take, this.counters));
+    const handler: Handler = (timeUs, _id, bus, data, start, length) =>
+      receiverOf(bus)?.frame(timeUs, data, start, length);
+    this.add(identifier, handler, isIsoTpAlways(message));
   }
 
   /** From whatever sender, as parameter groups are matched. */
@@ -107,7 +110,7 @@ export class Transport {
         this.payloads.add(timeUs, message.id, message.isExtended, part, part.length),
       );
     };
-    for (const identifier of obdIdentifiers(message)) this.addIsoTp(identifier, take);
+    for (const identifier of obdIdentifiers(message)) this.addIsoTp(identifier, message, take);
   }
 
   private addJ1939(groups: ReadonlySet<number>): void {
@@ -120,9 +123,10 @@ export class Transport {
     );
   }
 
-  private add(identifier: Identifier, handler: Handler): void {
+  private add(identifier: Identifier, handler: Handler, takesFd = false): void {
     this.identifiers.push(identifier);
     this.handlers.push(handler);
+    this.takesFd.push(takesFd);
   }
 }
 
