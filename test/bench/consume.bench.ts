@@ -1,13 +1,11 @@
 import { join } from 'node:path';
 import { decodeBatch } from '@fleetlog/shared/batch';
 import { silentLogger } from '@fleetlog/shared/log';
-import { topics } from '@fleetlog/shared/topics';
 import { systemClock } from '@fleetlog/shared/util';
 import { LogClient } from '#cloud/client/index.js';
 import { openLog } from '#cloud/log/rocksdb-log.js';
 import { candumpText } from '#sim/vehicle/can-bus.js';
 import { CloudProcess } from '../support/cloud-process.js';
-import { MqttSocket } from '../support/mqtt-socket.js';
 import { append, candumpBatches, canBatch } from '../support/recorded.js';
 import { ended, start } from '../support/run-command.js';
 import { tempFolder } from '../support/temp-folder.js';
@@ -20,10 +18,8 @@ const gateway = 'bench';
 const framesPerBatch = 2000;
 const replaySeconds = 20;
 const framesPerSecond = 4000;
-const tailGateways = 20;
-const tailSeconds = 10;
 
-/** Programs that read the log: all of it, its end, and once more in its time. */
+/** Programs that read the log: all of it, and once more in its time. */
 export async function benchConsume(): Promise<BenchRow[]> {
   await using folder = await tempFolder('bench');
   const inProcess = await readLog(folder.path);
@@ -38,12 +34,7 @@ export async function benchConsume(): Promise<BenchRow[]> {
     },
     600_000,
   );
-  return [
-    ...inProcess,
-    ...(await readOverHttp(cloud)),
-    ...(await replayError(cloud)),
-    ...(await tailLatency(cloud)),
-  ];
+  return [...inProcess, ...(await readOverHttp(cloud)), ...(await replayError(cloud))];
 }
 
 async function readLog(folder: string): Promise<BenchRow[]> {
@@ -117,45 +108,6 @@ async function replayError(cloud: CloudProcess): Promise<BenchRow[]> {
     { name: 'replay: distance from its time, 99 %', value: pacingErrorMs.p99, unit: 'ms', on: 'the same' },
     { name: 'replay: distance from its time, largest', value: pacingErrorMs.max, unit: 'ms', on: 'the same' },
   ];
-}
-
-/** From the publish of a batch to its arrival at a consumer, through broker, ingest, fsync and HTTP. */
-async function tailLatency(cloud: CloudProcess): Promise<BenchRow[]> {
-  const stop = new AbortController();
-  const latenciesMs: number[] = [];
-  const log = new LogClient(cloud.httpUrl);
-  const reading = (async () => {
-    for await (const { header } of log.read({ group: 'tail', from: 'latest', signal: stop.signal })) {
-      latenciesMs.push((systemClock.nowUs() - header.storeTimeUs) / 1000);
-    }
-  })();
-  const clients = await Promise.all(
-    Array.from({ length: tailGateways }, async (_, i) => {
-      const client = await MqttSocket.open(cloud.mqttPort);
-      await client.login(`tail-${i}`);
-      return client;
-    }),
-  );
-  for (let sequence = 0; sequence < tailSeconds * 10; sequence++) {
-    for (const [i, client] of clients.entries()) {
-      const header = { gateway: `tail-${i}`, sequence, storeTimeUs: systemClock.nowUs() };
-      const times = Array.from({ length: 100 }, (_, k) => 1_700_000_000_000_000 + sequence * 1e5 + k * 1000);
-      client.publish(topics.up(`tail-${i}`, 'can0'), canBatch(times, header));
-    }
-    await systemClock.sleep(100);
-  }
-  await systemClock.sleep(1000);
-  stop.abort();
-  await reading;
-  for (const client of clients) await client[Symbol.asyncDispose]();
-  const sorted = latenciesMs.toSorted((a, b) => a - b);
-  const on = `${tailGateways} gateways of 10 batches/s for ${tailSeconds} s, ${sorted.length} batches`;
-  return [0.5, 0.99].map((part) => ({
-    name: `publish to consumer, ${part === 0.5 ? 'median' : '99 %'}`,
-    value: sorted[Math.floor(sorted.length * part)],
-    unit: 'ms',
-    on,
-  }));
 }
 
 const median = <T extends { frames: number }>(results: T[]): T =>

@@ -18,6 +18,8 @@ import { bytesOf, entry, logContract, textOf, textsIn, type LogKind } from './lo
 
 const parts = { logger: silentLogger, clock: systemClock };
 
+const noteText = (value: Uint8Array): string => Buffer.from(value).toString();
+
 const onDisk: LogKind = {
   name: 'rocksdb',
   open: (path) => openLog({ path: join(path, 'log'), partitions: 4, ...parts }),
@@ -53,6 +55,73 @@ describe('log on RocksDB', () => {
     const store = new FaultyStore(await openRocksDb({ path: folder.path, purpose: 'data folder' }));
     return { store, log: await logOver(store, { ...parts, partitions: 2 }) };
   };
+
+  it('notes alone go with the append that comes next while one is written, and cost no barrier', async () => {
+    const { store, log } = await openFaulty();
+    await using closing = log;
+    const held = Promise.withResolvers<void>();
+    store.holdSync = held.promise;
+    const before = store.syncs;
+    const first = closing.append([entry(0, 'a')]);
+    await until('it is being synced', () => store.syncs > before);
+    const notes = ['x', 'y'].map((key) => closing.append([], [{ key, value: bytesOf(key) }]));
+    const second = closing.append([entry(0, 'b')], [{ key: 'y', value: bytesOf('of the append') }]);
+    held.resolve();
+    assert.deepEqual(await Promise.all(notes), [[], []]);
+    assert.deepEqual([await first, await second], [[0], [1]]);
+    assert.equal(store.syncs - before, 2);
+    assert.equal(noteText((await closing.note('x'))!), 'x');
+    assert.equal(
+      noteText((await closing.note('y'))!),
+      'of the append',
+      'what was asked for later is what stays',
+    );
+  });
+
+  it('notes that no append takes are written alone, and those that are waiting when the log closes as well', async () => {
+    const { store, log } = await openFaulty();
+    const held = Promise.withResolvers<void>();
+    store.holdSync = held.promise;
+    const append = log.append([entry(0, 'a')]);
+    const alone = log.append([], [{ key: 'alone', value: bytesOf('1') }]);
+    held.resolve();
+    await append;
+    await alone;
+    const hold = Promise.withResolvers<void>();
+    store.holdSync = hold.promise;
+    const last = log.append([entry(0, 'b')]);
+    const waiting = log.append([], [{ key: 'waiting', value: bytesOf('2') }]);
+    const closed = log[Symbol.asyncDispose]();
+    hold.resolve();
+    await Promise.all([last, waiting, closed]);
+    await using again = await openLog({ path: folder.path, ...parts });
+    assert.equal(noteText((await again.note('alone'))!), '1');
+    assert.equal(noteText((await again.note('waiting'))!), '2');
+  });
+
+  it('notes that go with an append which fails are told so, and may be tried again', async () => {
+    const { store, log } = await openFaulty();
+    await using closing = log;
+    const held = Promise.withResolvers<void>();
+    store.holdSync = held.promise;
+    const { syncs } = store;
+    const first = closing.append([entry(0, 'a')]);
+    await until('the first is being synced', () => store.syncs > syncs);
+    const note = closing.append([], [{ key: 'x', value: bytesOf('x') }]);
+    const second = closing.append([entry(0, 'b')]);
+    const outcome = Promise.allSettled([note, second]);
+    store.holdSync = undefined;
+    store.failWrite = new FleetlogError('FLEETLOG_STORE_FULL', 'The disk is full.');
+    held.resolve();
+    await first;
+    assert.deepEqual(
+      (await outcome).map(({ status }) => status),
+      ['rejected', 'rejected'],
+    );
+    store.failWrite = undefined;
+    await closing.append([], [{ key: 'x', value: bytesOf('x') }]);
+    assert.equal(noteText((await closing.note('x'))!), 'x');
+  });
 
   it('nobody sees an entry before its barrier is done', async () => {
     const { store, log } = await openFaulty();

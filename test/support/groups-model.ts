@@ -125,7 +125,6 @@ export class GroupsModel {
       if (event.event === 'assigned') {
         const { partition, next } = event;
         const { first } = this.log.ends()[partition];
-        assert.equal(next >= first, true, 'nothing is given that was trimmed');
         positions.set(partition, next);
         this.check(
           event,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { ApiClient } from '#cloud/client/api-client.js';
+import { FetchedLines } from '#cloud/replay/fetched-lines.js';
 import { lineTimeUs, withLineTime } from '#cloud/replay/line-time.js';
 import { Pacer } from '#cloud/replay/pacer.js';
 import { PacingError } from '#cloud/replay/pacing-error.js';
@@ -20,6 +21,21 @@ class LateClock extends FakeClock {
     this.advance(0.7);
   }
 }
+
+describe('lines as they were fetched', () => {
+  it('are the lines of the text, wherever it was cut', () => {
+    const text = 'one\n\nzwölf\nthree\nlast';
+    const bytes = Buffer.from(text);
+    const wanted = text.split('\n').filter((line) => line !== '');
+    for (let first = 0; first <= bytes.length; first++) {
+      for (let next = first; next <= bytes.length; next++) {
+        const cut = [bytes.subarray(0, first), bytes.subarray(first, next), bytes.subarray(next)];
+        assert.deepEqual([...new FetchedLines(cut)], wanted);
+      }
+    }
+    assert.equal(new FetchedLines([Buffer.alloc(0)]).isEmpty, true);
+  });
+});
 
 describe('pacing', () => {
   it('late timers delay a record by what they are late, and never the later ones by more', async () => {

@@ -22,11 +22,19 @@ export interface ConsumeFormatOptions {
   /** Records as text in front of their batch, in the place of the batch's bytes. */
   decode: RecordFormat | undefined;
   correct: ((header: BatchHeader) => Promise<TimeCorrection | undefined>) | undefined;
+  /** Whether others read as well, who may want the same bytes. */
+  hasCompany: () => boolean;
   /** Writes records that are to come as the values of their signals. */
   signals: SignalLines;
 }
 
 const framesPerPiece = 4096;
+
+/**
+ * Batches as CBOR items, for as long as somebody has them in memory: the many groups that follow the end of the log get
+ * the same bytes.
+ */
+const encodedBatches = new WeakMap<Uint8Array, Uint8Array>();
 
 /**
  * Events as they go over the wire, in pieces of bounded size. `ndjson`: one object a line; the records of a decoded
@@ -44,7 +52,7 @@ export class ConsumeFormatter {
     for (const event of events) {
       if (event.event !== 'batch') yield* this.chunks.add(this.encode(event));
       else if (this.options.decode === undefined && this.options.format === 'cbor') {
-        yield* this.chunks.add(this.encode(event));
+        yield* this.chunks.add(this.encodeBatch(event));
       } else yield* this.batch(event);
     }
     yield* this.chunks.take();
@@ -97,6 +105,16 @@ export class ConsumeFormatter {
         yield candump.format(records.columns, from, Math.min(count, from + framesPerPiece));
       }
     }
+  }
+
+  private encodeBatch(event: BatchEvent): Uint8Array {
+    if (event.next !== undefined || !this.options.hasCompany()) return this.encode(event);
+    let encoded = encodedBatches.get(event.bytes);
+    if (!encoded) {
+      encoded = Uint8Array.from(this.encode(event)); // the encoder's own is a view into something larger
+      encodedBatches.set(event.bytes, encoded);
+    }
+    return encoded;
   }
 
   private encode(event: object): Uint8Array {

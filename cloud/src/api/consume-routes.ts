@@ -82,7 +82,13 @@ export function consumeRoutes(app: FastifyInstance, context: ApiContext): void {
         clientGone.signal,
       );
       const correct = times === 'corrected' ? index.correction.bind(index) : undefined;
-      const formatter = new ConsumeFormatter({ format, decode, correct, signals: new SignalLines(context) });
+      const formatter = new ConsumeFormatter({
+        format,
+        decode,
+        correct,
+        hasCompany: () => groups.memberCount > 1,
+        signals: new SignalLines(context),
+      });
       if (isSocket) {
         await upgrades.serve(request, reply, {
           joined,

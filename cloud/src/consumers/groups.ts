@@ -74,7 +74,7 @@ export class Groups implements AsyncDisposable {
     private readonly limits: GroupLimits,
   ) {
     this.held = new HoldBudget(limits.heldBytesMax, limits.heldBatchesMax);
-    this.turns = new ReadTurns(clock, this.closing.signal);
+    this.turns = new ReadTurns(clock, this.closing.signal, loopUtilization());
     this.watching = Promise.all([this.watchLog(), this.watchMembers()]);
   }
 
@@ -125,7 +125,15 @@ export class Groups implements AsyncDisposable {
       backlog: { isPending: this.isPending.bind(this) },
     };
     const { log, clock, counters, turns } = this;
-    const member = new Member(id, options, { log, clock, first, counters, turns, ordered });
+    const member = new Member(id, options, {
+      log,
+      clock,
+      first,
+      counters,
+      turns,
+      readers: () => this.memberCount,
+      ordered,
+    });
     return { member: id, events: this.eventsOf(name, member, signal) };
   }
 
@@ -248,6 +256,17 @@ export class Groups implements AsyncDisposable {
       });
     }
   }
+}
+
+/** Part of the time since its last call that the event loop wasn't idle. */
+function loopUtilization(): () => number {
+  let last = performance.eventLoopUtilization();
+  return () => {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, last);
+    last = now;
+    return utilization;
+  };
 }
 
 const full = (what: string, max: number, advice: string): FleetlogError =>

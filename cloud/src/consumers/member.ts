@@ -30,6 +30,8 @@ export interface MemberParts {
   first: ConsumerEvent;
   counters: GroupCounters;
   turns: ReadTurns;
+  /** How many members read, of all groups. */
+  readers: () => number;
   /** Undefined: it is given what it reads in the order of arrival. */
   ordered: { order: EventOrder; backlog: KnownBacklog } | undefined;
 }
@@ -53,17 +55,19 @@ export class Member {
   private readonly clock: Clock;
   private readonly counters: SkippedCounters;
   private readonly turns: ReadTurns;
+  private readonly readers: () => number;
   private readonly ordered: OrderedPages | undefined;
 
   constructor(
     readonly id: string,
     readonly options: MemberOptions,
-    { log, clock, first, counters, turns, ordered }: MemberParts,
+    { log, clock, first, counters, turns, readers, ordered }: MemberParts,
   ) {
     this.log = log;
     this.clock = clock;
     this.counters = counters.skipped;
     this.turns = turns;
+    this.readers = readers;
     this.ordered = ordered && new OrderedPages({ ...ordered, log, clock, filter: options.filter, counters });
     this.changes.push(first);
     this.heardUs = clock.monotonicUs();
@@ -132,10 +136,18 @@ export class Member {
         isAtEnd = true;
         events.push({ event: 'end' });
       }
-      if (events.length > 0) yield events;
-      else if (isAtEnd && silenceMsMax === undefined) return;
+      if (events.length > 0) {
+        yield events;
+        if (events.length < pageEntriesMax / 2) await this.rest(stopped);
+      } else if (isAtEnd && silenceMsMax === undefined) return;
       else if (await this.wasQuiet(stopped)) yield [{ event: 'alive' }];
     }
+  }
+
+  /** A page of a few batches costs nearly what a full one does. */
+  private async rest(stopped: AbortSignal): Promise<void> {
+    const restMs = this.options.untilEnd ? 0 : this.turns.restMs(this.readers());
+    if (restMs > 0) await this.clock.sleep(restMs, stopped).catch(() => undefined); // the loop looks at the signal
   }
 
   private get isAtEnd(): boolean {

@@ -2,10 +2,17 @@ import type { Clock } from '@fleetlog/shared/util';
 
 /** To write and send what was read takes about as long as this, besides. */
 const sentBytesPerMs = 100_000;
-/** While ingest has work, readers pause for so many times what they have taken: about a tenth of the process is theirs. */
-const pauseFactor = 9;
+/** While ingest needs the process, readers pause for so many times what they have taken: about a fifteenth of it is theirs. */
+const pauseFactor = 14;
 const pauseMsMin = 2;
 const pauseMsMax = 100;
+/** A process that waits for its disk for more than this part of the time has enough for its readers. */
+const busyShare = 0.75;
+/** Over which time that is looked at. */
+const sampleMs = 100;
+/** Of the many that follow the end of the log, each takes a page at most every so many ms, times their number. */
+const restMsPerReader = 1;
+const restMsMax = 100;
 
 /**
  * Readers of all groups take their pages one after the other, and give way to ingest: a gateway that isn't acknowledged
@@ -15,12 +22,22 @@ export class ReadTurns {
   private last: Promise<unknown> = Promise.resolve();
   private owedMs = 0;
   private isIngestBusy: () => boolean = () => false;
+  private sampledUs = -Infinity;
+  private isLoopBusy = false;
 
   constructor(
     private readonly clock: Clock,
     /** Ends pauses. */
     private readonly signal: AbortSignal,
+    /** Part of the time since the last call in which the process had something to do, 0 to 1. */
+    private readonly utilization: () => number,
   ) {}
+
+  /** So long a reader lets the log grow that has just taken the little that there was: one of few doesn't. */
+  restMs(readers: number): number {
+    const restMs = Math.min(restMsMax, readers * restMsPerReader);
+    return restMs < pauseMsMin ? 0 : restMs;
+  }
 
   giveWayTo(isIngestBusy: () => boolean): void {
     this.isIngestBusy = isIngestBusy;
@@ -42,10 +59,20 @@ export class ReadTurns {
   }
 
   private async pause(): Promise<void> {
-    if (!this.isIngestBusy()) this.owedMs = 0;
+    if (!this.isIngestBusy() || !this.needsProcess()) this.owedMs = 0;
     if (this.owedMs < pauseMsMin) return;
     const pauseMs = Math.min(this.owedMs, pauseMsMax);
     this.owedMs -= pauseMs;
     await this.clock.sleep(pauseMs, this.signal).catch(() => undefined); // the cloud ends
+  }
+
+  /** Ingest that waits for the disk leaves the process to others anyway. */
+  private needsProcess(): boolean {
+    const nowUs = this.clock.monotonicUs();
+    if (nowUs - this.sampledUs >= sampleMs * 1000) {
+      this.sampledUs = nowUs;
+      this.isLoopBusy = this.utilization() >= busyShare;
+    }
+    return this.isLoopBusy;
   }
 }

@@ -22,8 +22,10 @@ export class ChunkBuffer {
   /** What is left, if anything. */
   take(): Uint8Array[] {
     if (this.length === 0) return [];
-    const taken = this.chunk.subarray(0, this.length);
-    this.chunk = Buffer.allocUnsafeSlow(chunkBytes);
+    let taken = this.chunk.subarray(0, this.length);
+    // Whoever follows the log takes little at a time: for that no new chunk is worth its allocation.
+    if (this.length < chunkBytes / 4) taken = Buffer.from(taken);
+    else this.chunk = Buffer.allocUnsafeSlow(chunkBytes);
     this.length = 0;
     return [taken];
   }

@@ -9,6 +9,7 @@ import { LogPages, pageEntriesMax, toEntry } from './pages.js';
 import { RecentEntries } from './recent.js';
 import { LogMark } from './mark.js';
 import { goBehindLost, loadPartition, partitionCountOf, type Partition } from './open.js';
+import { NoteRiders } from './riders.js';
 import { removalOf, removedRanges } from './removal.js';
 
 export interface LogOptions {
@@ -84,6 +85,9 @@ class RocksDbLog implements Log, LogRemoval {
   private readonly grown: Signal[];
   private readonly recent: RecentEntries;
   private readonly pages: LogPages;
+  private readonly riders: NoteRiders;
+  /** Appends of entries that wait or are being written. */
+  private appends = 0;
   private readonly closing = new AbortController();
   private closed: Promise<void> | undefined;
 
@@ -96,6 +100,7 @@ class RocksDbLog implements Log, LogRemoval {
   ) {
     this.grown = partitions.map(() => new Signal());
     this.pages = new LogPages(store, logger);
+    this.riders = new NoteRiders(clock);
     this.recent = new RecentEntries(partitions.length, recentBytesMax);
   }
 
@@ -108,7 +113,26 @@ class RocksDbLog implements Log, LogRemoval {
   }
 
   append(entries: readonly LogAppend[], notes: readonly LogNote[] = []): Promise<number[]> {
-    return this.inTurn(() => this.appendNext(entries, notes));
+    if (notes.length > 0 && entries.length === 0 && this.appends > 0) {
+      return this.riders.ride(notes, () => this.inTurn(() => this.withRiders([], []))).then(() => []);
+    }
+    this.appends += Number(entries.length > 0);
+    return this.inTurn(() => this.withRiders(entries, notes)).finally(
+      () => (this.appends -= Number(entries.length > 0)),
+    );
+  }
+
+  private async withRiders(entries: readonly LogAppend[], notes: readonly LogNote[]): Promise<number[]> {
+    const riders = this.riders.board();
+    try {
+      const all = [...riders.notes, ...notes];
+      const offsets = entries.length + all.length === 0 ? [] : await this.appendNext(entries, all);
+      riders.settle();
+      return offsets;
+    } catch (error) {
+      riders.settle(error);
+      throw error;
+    }
   }
 
   private async appendNext(entries: readonly LogAppend[], notes: readonly LogNote[]): Promise<number[]> {
@@ -268,6 +292,7 @@ class RocksDbLog implements Log, LogRemoval {
   }
 
   private async close(): Promise<void> {
+    if (this.riders.areWaiting) await this.append([], []).catch(() => undefined); // told to those who ride
     this.closing.abort(new FleetlogError('FLEETLOG_INTERRUPTED', 'The log was closed.'));
     for (const signal of this.grown) signal.set();
     await this.writing;

@@ -1,4 +1,5 @@
 import type { ApiClient } from '../client/api-client.js';
+import { FetchedLines } from './fetched-lines.js';
 import { lineTimeUs, type ReplayFormat } from './line-time.js';
 
 export interface ReplayQuery {
@@ -16,6 +17,7 @@ export interface ReplayRange {
 
 const silenceMsMax = 120_000;
 const emptyGrowth = 4;
+const newline = 0x0a;
 
 const secondsText = (timeUs: number): string => {
   const seconds = Math.floor(timeUs / 1e6);
@@ -41,10 +43,10 @@ export async function* replayWindows(
   range: ReplayRange,
   windowUs: number,
   signal: AbortSignal,
-): AsyncGenerator<string[]> {
+): AsyncGenerator<FetchedLines> {
   let span = windowUs;
   let at = range.fromUs;
-  const fetch = (): { lines: Promise<string[]>; end: number } => {
+  const fetch = (): { lines: Promise<FetchedLines>; end: number } => {
     const end = Math.min(range.toUs, at + span);
     const lines = window(api, { ...query, from: secondsText(at), to: secondsText(end) }, signal);
     lines.catch(() => undefined); // told to who takes them
@@ -54,46 +56,38 @@ export async function* replayWindows(
   while (next) {
     const lines = await next.lines;
     if (signal.aborted) return;
-    span = lines.length === 0 ? span * emptyGrowth : windowUs;
+    span = lines.isEmpty ? span * emptyGrowth : windowUs;
     at = next.end;
     next = at < range.toUs ? fetch() : undefined;
-    if (lines.length > 0) yield lines;
+    if (!lines.isEmpty) yield lines;
   }
 }
 
-async function window(api: ApiClient, query: ReplayQuery, signal: AbortSignal): Promise<string[]> {
-  const lines: string[] = [];
-  for await (const line of lineStream(api, query, signal)) lines.push(line);
-  return lines;
-}
-
-/** One answer for the whole range, line by line. */
-async function* lineStream(api: ApiClient, query: ReplayQuery, signal: AbortSignal): AsyncGenerator<string> {
+async function window(api: ApiClient, query: ReplayQuery, signal: AbortSignal): Promise<FetchedLines> {
   const { chunks } = await api.stream('/v1/export', { ...query }, { silenceMsMax, signal });
-  const decoder = new TextDecoder();
-  let rest = '';
-  for await (const chunk of chunks) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) if (line !== '') yield line;
-  }
-  if (rest !== '') yield rest;
+  const all: Uint8Array[] = [];
+  for await (const chunk of chunks) all.push(chunk);
+  return new FetchedLines(all);
 }
 
-/** As fast as it goes: one answer, in groups. */
+/** As fast as it goes: one answer, as it comes. */
 export async function* replayAll(
   api: ApiClient,
   query: ReplayQuery,
   range: ReplayRange,
   signal: AbortSignal,
-): AsyncGenerator<string[]> {
-  let group: string[] = [];
+): AsyncGenerator<FetchedLines> {
   const all = { ...query, from: secondsText(range.fromUs), to: secondsText(range.toUs) };
-  for await (const line of lineStream(api, all, signal)) {
-    group.push(line);
-    if (group.length < 1000) continue;
-    yield group;
-    group = [];
+  const { chunks } = await api.stream('/v1/export', all, { silenceMsMax, signal });
+  let begun: Uint8Array[] = [];
+  for await (const chunk of chunks) {
+    const end = chunk.lastIndexOf(newline) + 1;
+    if (end === 0) {
+      begun.push(chunk);
+      continue;
+    }
+    yield new FetchedLines([...begun, chunk.subarray(0, end)]);
+    begun = [chunk.subarray(end)];
   }
-  if (group.length > 0) yield group;
+  yield new FetchedLines(begun);
 }
