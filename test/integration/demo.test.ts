@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,16 +35,18 @@ describe('npm start', function () {
   }
   const anyPorts = ['--mqtt', '0', '--http', '0'];
 
-  it('brings three invented vehicles into the log, and goes on with the same data at the next start', async () => {
+  it('brings invented vehicles into the log with what their frames mean, and goes on at the next start', async () => {
     for (let time = 0; time < 2; time++) {
       const demo = start(...anyPorts, '--seconds', '8');
       const { status } = await demo.ended(60_000);
       assert.equal(status, 0, demo.log);
       assert.match(demo.log, /Every gateway got its data through, and nothing is missing/);
-      for (const id of ['truck-17', 'bus-4', 'van-8'])
+      for (const id of ['taxi-1', 'courier-2', 'truck-17', 'van-8'])
         assert.match(demo.log, new RegExp(`${id}: [\\d,]+ frames/s`));
-      assert.match(demo.log, /npx fleetlog tail --url http:\S+ --gateway truck-17/);
+      assert.match(demo.log, /npx fleetlog tail --url http:\S+ --gateway taxi-1/);
     }
+    // It has ended, and what it was told stays.
+    assert.ok((await readdir(join(folder, 'cloud', 'catalogue'))).length > 0);
   });
 
   it('feeds recordings, says when all are in the log, and ends at Ctrl-C within 5 s', async () => {

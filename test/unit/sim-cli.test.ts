@@ -69,6 +69,20 @@ describe('fleetlog-sim', () => {
     assert.ok(lines.length / ((times.at(-1) ?? 0) - times[0]) > 1.5, `${lines.length} frames`);
   });
 
+  it('stream speaks as a kind of vehicle on its road, which has tunnels', async () => {
+    const said = async (...args: string[]): Promise<string> => {
+      const child = spawn(process.execPath, [bin, 'stream', '--kind', 'truck', '--seed', '17', ...args]);
+      child.stdout.setEncoding('latin1');
+      const [first] = (await once(child.stdout, 'data')) as [string];
+      child.kill('SIGTERM');
+      await once(child, 'close');
+      return first;
+    };
+    assert.match(await said('--format', 'candump'), /can0 0CF00400#/); // EEC1 of J1939
+    assert.match(await said('--format', 'nmea'), /GPRMC,[\d.]+,A,/);
+    assert.match(await said('--format', 'nmea', '--tunnel', '0m-50m', '--lap', '500m'), /GPRMC,[\d.]+,V,/);
+  });
+
   it('stream ends quietly when nobody reads any more', async () => {
     const child = spawn(process.execPath, [bin, 'stream', '--format', 'nmea', '--fix-rate', '10']);
     await once(child.stdout, 'data');
@@ -84,6 +98,10 @@ describe('fleetlog-sim', () => {
     [['drive', '--can', 'x', '--start', 'later'], /Unix seconds/],
     [['drive', '--can', 'x', '--seed', '1.5'], /whole number/],
     [['stream'], /--format/],
+    [['stream', '--format', 'candump', '--kind', 'ship'], /Allowed choices are generic, /],
+    [['stream', '--format', 'imu', '--kind', 'truck'], /--kind generic/],
+    [['stream', '--format', 'nmea', '--tunnel', '1m-2m'], /--kind with a road/],
+    [['stream', '--format', 'nmea', '--kind', 'truck', '--tunnel', '9m-2m'], /such as 250m-450m/],
     [['stream', '--format', 'mp3'], /candump, nmea, ubx or imu/],
     [['stream', '--format', 'candump', '--rate', '99'], /0\.1 to 4/],
     [['stream', '--format', 'candump', '--interface', 'a b'], /named like can0/],

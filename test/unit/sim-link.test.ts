@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { TownLink, TUNNEL } from '#sim/demo/town.js';
 import { LinkProxy } from '#sim/fleet/link-proxy.js';
 import { until } from '../support/until.js';
 
@@ -63,4 +64,44 @@ describe("a simulated vehicle's network", () => {
       await once(again, 'data');
       again.destroy();
     }));
+
+  it('is lost in the tunnel of the demo, and cut and there again behind it', async () => {
+    const server = createServer((socket) => socket.on('error', () => undefined).pipe(socket));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    await using link = await TownLink.open(port, { kind: 'truck', seed: 17 });
+    const clients: Socket[] = [];
+    const hears = async (): Promise<{ client: Socket; heard: () => string }> => {
+      const client = connect(Number(new URL(link.url).port), '127.0.0.1').on('error', () => undefined);
+      clients.push(client);
+      let text = '';
+      client.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      client.write('a');
+      await until('the echo', () => text === 'a');
+      return { client, heard: () => text };
+    };
+    try {
+      const { client, heard } = await hears();
+      const closed = new Promise((resolve) => client.once('close', resolve));
+      let s = 0;
+      while (!link.advanceTo(s * 1e6)!.isInTunnel) s++;
+      assert.ok(link.advanceTo(s * 1e6)!.m >= TUNNEL.fromM);
+      client.write('b');
+      await until('it is on its way', () => client.bytesWritten === 2);
+      while (link.advanceTo(s * 1e6)!.isInTunnel) s++;
+      assert.ok(link.advanceTo(s * 1e6)!.m >= TUNNEL.toM);
+      await closed;
+      assert.equal(heard(), 'a');
+      await hears();
+    } finally {
+      for (const client of clients) client.destroy();
+      server.close();
+    }
+  });
+
+  it('has no tunnel in the demo for a vehicle without a road', async () => {
+    await using link = await TownLink.open(9, { kind: 'generic', seed: 8 });
+    assert.equal(link.advanceTo(1e9), undefined);
+  });
 });

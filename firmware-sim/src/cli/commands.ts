@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { createCommand, describeCommand, stopSignal } from '@fleetlog/shared/cli';
 import { systemClock } from '@fleetlog/shared/util';
 import { databaseText } from './database.js';
@@ -7,13 +7,17 @@ import { addLoadCommand } from './load.js';
 import { recordDrive } from './record.js';
 import { speakSlcan, speakSlcanOn } from './slcan.js';
 import { streamVehicle } from './stream.js';
+import { kindNames } from '../vehicle/kinds.js';
+import type { Stretch } from '../vehicle/stretches.js';
 import {
   parseDuration,
   parseFactor,
   parseFixRate,
   parseFormat,
+  parseLap,
   parseSeed,
   parseSensorRate,
+  parseStretch,
   parseTime,
   type SpokenFormat,
 } from './values.js';
@@ -30,6 +34,9 @@ interface DriveOptions {
 
 interface StreamOptions {
   seed: number;
+  kind: string;
+  tunnel?: Stretch[];
+  lap?: number;
   format: SpokenFormat;
   interface: string;
   rate: number;
@@ -68,12 +75,19 @@ export function simCommand(): Command {
   describeCommand(sim.command('stream'), 'Speaks like a vehicle under way, now, until it is stopped.', [
     'fleetlog-sim stream --seed 7 --format candump',
     'fleetlog-sim stream --seed 7 --format nmea --fix-rate 5',
+    'fleetlog-sim stream --kind truck --format candump',
+    'fleetlog-sim stream --kind truck --format nmea --tunnel 300m-700m --lap 2000m',
     'fleetlog-sim stream --format ubx --to pty:./ublox',
     'fleetlog-sim stream --format imu --to pty:./imu',
     'fleetlog-sim stream --format nmea --to gpsd:127.0.0.1:2947',
     'fleetlog-sim stream --format candump --to can:vcan0',
   ])
     .option('--seed <n>', 'which vehicle and drive, a whole number', parseSeed, 1)
+    .addOption(
+      new Option('--kind <kind>', 'kind of vehicle; its frames mean what `fleetlog-sim database` says')
+        .choices(kindNames)
+        .default('generic'),
+    )
     .requiredOption(
       '--format <format>',
       'candump (CAN frames), nmea (GPS sentences), ubx (the same with packets of u-blox) or imu (packets of an inertial sensor)',
@@ -94,10 +108,14 @@ export function simCommand(): Command {
       parseSensorRate,
       1000,
     )
+    .option('--tunnel <from-to>', 'a stretch without satellites, as 250m-450m; several times', parseStretch)
+    .option('--lap <length>', 'the tunnels come again after so much road, as 2000m', parseLap)
     .action((options: StreamOptions) =>
       streamVehicle(
         {
           ...options,
+          tunnels: options.tunnel ?? [],
+          lapM: options.lap,
           interfaceName: options.interface,
           fixRateHz: options.fixRate,
           sensorRateHz: options.sensorRate,

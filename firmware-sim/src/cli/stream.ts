@@ -5,12 +5,20 @@ import type { Clock } from '@fleetlog/shared/util';
 import { CanBus } from '../vehicle/can-bus.js';
 import { GpsReceiver } from '../vehicle/gps.js';
 import { Imu } from '../vehicle/imu.js';
+import { VehicleBus } from '../vehicle/ecu/bus.js';
+import { physicalKindOf } from '../vehicle/kinds.js';
+import { inEachLap, type Stretch } from '../vehicle/stretches.js';
 import { UbloxReceiver } from '../vehicle/ublox.js';
 import { openPort } from '../ports/port.js';
 import type { SpokenFormat } from './values.js';
 
 export interface StreamOptions {
   seed: number;
+  kind: string;
+  /** Without satellites; for kinds with physics. */
+  tunnels: readonly Stretch[];
+  /** After so many metres the tunnels come again; once where absent. */
+  lapM?: number | undefined;
   format: SpokenFormat;
   interfaceName: string;
   rate: number;
@@ -37,6 +45,7 @@ export async function streamVehicle(
   signal: AbortSignal,
 ): Promise<void> {
   checkPort(options);
+  checkKind(options);
   const startUs = clock.nowUs();
   const next = speaker(options, startUs);
   await using port = options.to === undefined ? undefined : await openPort(options.to);
@@ -67,19 +76,35 @@ function checkPort({ to = '', format }: StreamOptions): void {
   throw new FleetlogError('FLEETLOG_USAGE', `--to ${to} needs --format ${wanted}, not ${format}.`);
 }
 
+/** The vehicle of `CanBus` has no road, and an inertial sensor is mounted in that one only. Errors: FLEETLOG_USAGE. */
+function checkKind({ kind, format, tunnels, lapM }: StreamOptions): void {
+  const hasPhysics = physicalKindOf(kind) !== undefined;
+  if (hasPhysics && format === 'imu') {
+    throw new FleetlogError('FLEETLOG_USAGE', `--format imu is of --kind generic, not ${kind}.`);
+  }
+  if (!hasPhysics && (tunnels.length > 0 || lapM !== undefined)) {
+    throw new FleetlogError('FLEETLOG_USAGE', `--tunnel and --lap need a --kind with a road, not ${kind}.`);
+  }
+}
+
 function speaker(options: StreamOptions, startUs: number): (elapsedUs: number) => Uint8Array | string {
+  const { kind, seed, tunnels, lapM } = options;
+  const physical = physicalKindOf(kind);
   if (options.format === 'candump') {
-    const bus = new CanBus({ ...options, startUs });
+    const bus = physical
+      ? new VehicleBus(physical.create(seed), physical.network, { ...options, startUs })
+      : new CanBus({ ...options, startUs });
     return (elapsedUs) => bus.next(elapsedUs);
   }
+  const motion = physical?.create(seed, lapM === undefined ? tunnels : inEachLap(tunnels, lapM));
   if (options.format === 'imu') {
     const imu = new Imu({ seed: options.seed, rateHz: options.sensorRateHz });
     return (elapsedUs) => imu.next(elapsedUs);
   }
   if (options.format === 'ubx') {
-    const ublox = new UbloxReceiver({ ...options, startUs });
+    const ublox = new UbloxReceiver({ ...options, startUs, ...(motion && { motion }) });
     return (elapsedUs) => ublox.next(elapsedUs);
   }
-  const receiver = new GpsReceiver({ ...options, startUs });
+  const receiver = new GpsReceiver({ ...options, startUs, ...(motion && { motion }) });
   return (elapsedUs) => receiver.next(elapsedUs);
 }

@@ -1,5 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import { durationMs } from '@fleetlog/shared/config';
+import { LOOP_M } from '../vehicle/physics/road.js';
+import type { Stretch } from '../vehicle/stretches.js';
 
 /** Values of options as people write them. Each throws commander's InvalidArgumentError with a sentence. */
 
@@ -50,6 +52,22 @@ export function parseFormat(text: string): SpokenFormat {
     throw new InvalidArgumentError('Give candump, nmea, ubx or imu.');
   }
   return text;
+}
+
+/** Adds `250m-450m` to the stretches given before. */
+export function parseStretch(text: string, before: readonly Stretch[] = []): Stretch[] {
+  const [, from, to] = /^(\d+(?:\.\d+)?)m-(\d+(?:\.\d+)?)m$/.exec(text) ?? [];
+  const stretch = { fromM: Number(from), toM: Number(to) };
+  if (!(stretch.fromM < stretch.toM))
+    throw new InvalidArgumentError('Give a stretch of road such as 250m-450m.');
+  return [...before, stretch];
+}
+
+/** Metres. */
+export function parseLap(text: string): number {
+  const m = Number(/^(\d+)m$/.exec(text)?.[1]);
+  if (!(m >= 100 && m <= LOOP_M)) throw new InvalidArgumentError(`Give 100m to ${LOOP_M}m.`);
+  return m;
 }
 
 function numberWithin(text: string, low: number, high: number): number {

@@ -1,13 +1,15 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AnswerIsNo } from '@fleetlog/shared/cli';
 import type { Clock } from '@fleetlog/shared/util';
 import { askCloud, type CloudFacts } from './cloud-facts.js';
-import { planRecordings, planVehicles, type PlannedGateway } from './fleet-plan.js';
+import { demoVehicles, planRecordings, planVehicles, type PlannedGateway } from './fleet-plan.js';
+import { teachCloud } from '../fleet/databases.js';
 import { announcement, failureOf, Processes, type RunningProcess } from '../processes/processes.js';
 import { Rates, type GatewayRow } from './rates.js';
 import { describeRow, Screen } from './screen.js';
+import { LAP_M, TownLink, TUNNEL, type Place } from './town.js';
 
 export interface DemoOptions {
   /** Files to feed; invented vehicles where there are none. */
@@ -39,22 +41,26 @@ export async function runDemo(options: DemoOptions, parts: DemoParts): Promise<v
   await mkdir(dataFolder, { recursive: true });
   await using processes = await Processes.create(join(dataFolder, 'logs'));
 
-  const cloud = processes.start('cloud', cloudScript, [
-    '--data',
-    join(dataFolder, 'cloud'),
-    '--mqtt',
-    `127.0.0.1:${options.mqttPort}`,
-    '--http',
-    `127.0.0.1:${options.httpPort}`,
-  ]);
+  const cloud = processes.start('cloud', cloudScript, ['--config', await writeCloudConfig(options)]);
   const ready = await announcement(cloud, /^ready mqtt=(\S+) http=(\S+)$/m);
   const mqttUrl = `mqtt://${ready[1]}`;
   const httpUrl = `http://${ready[2]}`;
 
   const finite = recordings.length > 0;
+  await using links = new AsyncDisposableStack();
+  const town: TownLink[] = [];
+  if (!finite) {
+    for (const vehicle of demoVehicles) {
+      town.push(links.use(await TownLink.open(Number(new URL(mqttUrl).port), vehicle)));
+    }
+    await teachCloud(httpUrl, demoVehicles, parts.signal);
+  }
   const planned = finite
     ? await planRecordings(recordings, dataFolder, mqttUrl)
-    : await planVehicles(dataFolder, mqttUrl);
+    : await planVehicles(
+        dataFolder,
+        town.map(({ url }) => url),
+      );
   const gateways = planned.map(({ id, configPath }) =>
     processes.start(id, gatewayScript, [
       '--config',
@@ -62,9 +68,10 @@ export async function runDemo(options: DemoOptions, parts: DemoParts): Promise<v
       ...(finite ? ['--until-drained', '--quiet'] : []),
     ]),
   );
-  const show = new Show(options, parts, planned, httpUrl);
+  const show = new Show(options, parts, planned, town, httpUrl);
   const rows = await show.run(watch(cloud, gateways));
-  // Gateways first, so that what they have reaches the cloud.
+  // Gateways first, so that what they have reaches the cloud: out of the tunnel, too.
+  for (const link of town) link.leaveTunnel();
   await processes.stop(gateways);
   if (options.seconds !== undefined) judge(rows, parts.output);
 }
@@ -95,11 +102,14 @@ class Show {
   private readonly screen: Screen;
   private readonly rates = new Rates();
   private drainedSaid = false;
+  private places: (Place | undefined)[] = [];
 
   constructor(
     private readonly options: DemoOptions,
     private readonly parts: DemoParts,
     private readonly planned: readonly PlannedGateway[],
+    /** Where the gateways are; empty with recordings. */
+    private readonly town: readonly TownLink[],
     private readonly httpUrl: string,
   ) {
     this.screen = new Screen(parts.output);
@@ -111,11 +121,13 @@ class Show {
     const { seconds = Infinity, dataFolder, recordings } = this.options;
     const beganMs = clock.monotonicUs() / 1000;
     this.screen.say(`Data in ${dataFolder}, API at ${this.httpUrl}. Ctrl-C ends it; the next start goes on.`);
-    for (const { id, carries } of this.planned) this.screen.say(`  ${id}: ${carries}`);
+    for (const { id, carries, what } of this.planned) this.screen.say(`  ${id}: ${carries} ← ${what}`);
+    if (this.town.length > 0) this.screen.say(tunnelNote);
     for (const note of this.parts.output.isTTY ? [] : this.commands()) this.screen.say(note);
     let rows: GatewayRow[] = [];
     while (!signal.aborted) {
       const nowMs = clock.monotonicUs() / 1000;
+      this.places = this.town.map((link) => link.advanceTo((nowMs - beganMs) * 1000));
       // No answer in time: the machine is busy; a cloud that is gone ends the demo by `failure`.
       const facts = await Promise.race([failure, askCloud(this.httpUrl).catch(() => undefined)]);
       if (facts) rows = this.look(facts, nowMs);
@@ -128,7 +140,9 @@ class Show {
 
   private look(facts: CloudFacts, nowMs: number): GatewayRow[] {
     const ids = this.planned.map(({ id }) => id);
-    const rows = this.rates.rows(facts, ids, nowMs, this.parts.clock.nowUs() / 1000);
+    const rows = this.rates
+      .rows(facts, ids, nowMs, this.parts.clock.nowUs() / 1000)
+      .map((row, i) => ({ ...row, place: this.places[i] }));
     this.screen.show({ rows, logBytes: facts.status.log.bytes, notes: ['', ...this.commands()] }, nowMs);
     return rows;
   }
@@ -142,16 +156,40 @@ class Show {
   private commands(): string[] {
     const url = this.httpUrl === 'http://127.0.0.1:8080' ? '' : ` --url ${this.httpUrl}`;
     const [{ id, carries }] = this.planned;
-    const [stream] = carries.split(/[, ]/);
-    const format = stream.startsWith('can') ? 'candump' : 'lines';
+    const format = carries.startsWith('can') ? 'candump' : 'lines';
+    const [stream] = carries.split(',');
     return [
       'Try in another terminal:',
       `  npx fleetlog gateways${url}`,
       `  npx fleetlog tail${url} --gateway ${id}`,
+      ...(this.town.length > 0
+        ? [
+            `  npx fleetlog latest${url} --gateway ${id}`,
+            `  npx fleetlog query${url} --gateway ${id} --signal gps0/position/speed StateOfCharge --from -1m --every 5s`,
+            `  npx fleetlog signals${url} --gateway truck-17 --match speed`,
+          ]
+        : []),
       `  npx fleetlog export${url} --gateway ${id} --stream ${stream} --from -10s --format ${format}`,
       `  npx fleetlog gaps${url}`,
     ];
   }
+}
+
+const tunnelNote =
+  `They drive round a town, ${LAP_M} m, with a tunnel from ${TUNNEL.fromM} m to ${TUNNEL.toM} m: no satellites and no ` +
+  'network in there. Behind it live data come first and the backlog beside them; what the truck gave up is a gap that explains itself.';
+
+/** The demo keeps what a disk has room for. Returns the file. */
+async function writeCloudConfig({ dataFolder, mqttPort, httpPort }: DemoOptions): Promise<string> {
+  const path = join(dataFolder, 'cloud.yaml');
+  const config = {
+    data: join(dataFolder, 'cloud'),
+    mqtt: { listen: `127.0.0.1:${mqttPort}` },
+    http: { listen: `127.0.0.1:${httpPort}` },
+    retention: { rules: [{ maxAge: '7d', maxBytes: '2GB' }] },
+  };
+  await writeFile(path, `${JSON.stringify(config, undefined, 2)}\n`); // JSON is YAML
+  return path;
 }
 
 function judge(rows: readonly GatewayRow[], output: NodeJS.WriteStream): void {

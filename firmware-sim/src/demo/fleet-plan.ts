@@ -3,47 +3,94 @@ import { mkdir, open, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
+import { LAP_M, TUNNEL } from './town.js';
 
 /** A gateway of the demo, with its configuration written. */
 export interface PlannedGateway {
   id: string;
   configPath: string;
-  /** What it carries, for people. */
+  /** Its streams, for people, and what they come from. */
   carries: string;
+  what: string;
 }
 
 const simBin = fileURLToPath(new URL('../cli/bin.js', import.meta.url));
 
-/** Invented vehicles: CAN at this many times 2,100 frames/s, GPS fixes per second. */
-const vehicles = [
-  { id: 'truck-17', seed: 17, rate: 1, fixRateHz: 1 },
-  { id: 'bus-4', seed: 4, rate: 0.6, fixRateHz: 5 },
-  { id: 'van-8', seed: 8, rate: 1.6, fixRateHz: 10 },
+/** A vehicle of the demo that isn't there. */
+export interface DemoVehicle {
+  gateway: string;
+  kind: string;
+  seed: number;
+  /** What it is, for people. */
+  what: string;
+  fixRateHz: number;
+  /** Of its receiver. */
+  speaks: 'nmea' | 'ubx';
+  /** Of its frames in the gateway's buffer, so short that a tunnel costs some. */
+  maxAge?: string;
+}
+
+export const demoVehicles: readonly DemoVehicle[] = [
+  { gateway: 'taxi-1', kind: 'electric-car', seed: 3, what: 'an electric car', fixRateHz: 5, speaks: 'nmea' },
+  {
+    gateway: 'courier-2',
+    kind: 'combustion-car',
+    seed: 8,
+    what: 'a petrol car',
+    fixRateHz: 1,
+    speaks: 'nmea',
+  },
+  {
+    gateway: 'truck-17',
+    kind: 'truck',
+    seed: 17,
+    what: 'a J1939 truck whose buffer keeps frames for 5 s only',
+    fixRateHz: 1,
+    speaks: 'nmea',
+    maxAge: '5s',
+  },
+  {
+    gateway: 'van-8',
+    kind: 'generic',
+    seed: 8,
+    what: 'a van with a u-blox receiver, without a database, which never enters the tunnel',
+    fixRateHz: 10,
+    speaks: 'ubx',
+  },
 ];
 
-/** Three gateways, each fed by a vehicle that isn't there, live. */
-export async function planVehicles(dataFolder: string, mqttUrl: string): Promise<PlannedGateway[]> {
-  const planned: PlannedGateway[] = [];
-  for (const { id, seed, rate, fixRateHz } of vehicles) {
-    const stream = [process.execPath, simBin, 'stream', '--seed', String(seed)];
-    const streams = {
-      can0: {
-        source: 'command',
-        format: 'candump',
-        origin: 'simulated',
-        command: [...stream, '--format', 'candump', '--rate', String(rate)],
-      },
-      gps0: {
-        source: 'command',
-        format: 'lines',
-        origin: 'simulated',
-        command: [...stream, '--format', 'nmea', '--fix-rate', String(fixRateHz)],
-      },
-    };
-    const configPath = await writeConfig(join(dataFolder, 'gateways', id), id, mqttUrl, streams);
-    planned.push({ id, configPath, carries: 'can0, gps0' });
-  }
-  return planned;
+/** A gateway for each of these, fed live; `urls` in their order. */
+export async function planVehicles(dataFolder: string, urls: readonly string[]): Promise<PlannedGateway[]> {
+  return Promise.all(
+    demoVehicles.map(async ({ gateway: id, kind, seed, what, fixRateHz, speaks, maxAge }, i) => {
+      const stream = [process.execPath, simBin, 'stream', '--seed', String(seed), '--kind', kind];
+      const tunnel = ['--tunnel', `${TUNNEL.fromM}m-${TUNNEL.toM}m`, '--lap', `${LAP_M}m`];
+      const streams = {
+        can0: {
+          source: 'command',
+          format: 'candump',
+          origin: 'simulated',
+          ...(maxAge !== undefined && { maxAge }),
+          command: [...stream, '--format', 'candump'],
+        },
+        gps0: {
+          source: 'command',
+          format: speaks === 'ubx' ? 'ubx' : 'lines',
+          origin: 'simulated',
+          command: [
+            ...stream,
+            ...(kind === 'generic' ? [] : tunnel),
+            '--format',
+            speaks,
+            '--fix-rate',
+            String(fixRateHz),
+          ],
+        },
+      };
+      const configPath = await writeConfig(join(dataFolder, 'gateways', id), id, urls[i], streams);
+      return { id, configPath, carries: 'can0, gps0', what };
+    }),
+  );
 }
 
 /** One gateway for each recording, fed at the pace at which it was recorded, as if it were now. */
@@ -62,7 +109,7 @@ export async function planRecordings(
     const folder = join(dataFolder, 'gateways', `${id}-${digest(path)}`);
     const streams = { [stream]: { source: 'file', path, format, pace: 'original', times: 'now' } };
     const configPath = await writeConfig(folder, id, mqttUrl, streams);
-    planned.push({ id, configPath, carries: `${stream} ← ${basename(path)}` });
+    planned.push({ id, configPath, carries: stream, what: basename(path) });
   }
   return planned;
 }

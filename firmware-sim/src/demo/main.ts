@@ -16,7 +16,7 @@ interface Options {
 
 const demo = createCommand(
   'npm start',
-  'A fleet at work on this machine: a cloud, and three gateways with invented vehicles or one for each recording.',
+  'A fleet at work on this machine: a cloud, and gateways with invented vehicles that drive round a town with a tunnel, or one for each recording.',
   [
     'npm start',
     'npm start -- drive.candump ride.nmea',

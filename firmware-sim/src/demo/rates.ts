@@ -1,4 +1,5 @@
 import type { CloudFacts } from './cloud-facts.js';
+import type { Place } from './town.js';
 
 /** A line of the demo's table: one gateway as the cloud sees it. */
 export interface GatewayRow {
@@ -16,6 +17,8 @@ export interface GatewayRow {
   explainedBatches: number;
   bufferedBatches: number;
   bufferedBytes: number;
+  /** Of a vehicle on the road. */
+  place?: Place | undefined;
 }
 
 /** Rates are means over about this long: batches come in pieces of a second. */

@@ -11,11 +11,19 @@ export interface Picture {
 
 /** The live picture as text, several lines. */
 export function paint({ rows, logBytes, notes }: Picture): string {
+  const hasPlaces = rows.some(({ place }) => place !== undefined);
   const table = new Table({
-    head: ['gateway', 'frames/s', 'batches', 'bytes/frame', 'lag', 'gaps', 'buffer'].map((text) =>
-      colors.bold(text),
-    ),
-    colAligns: ['left', 'right', 'right', 'right', 'right', 'right', 'right'],
+    head: [
+      'gateway',
+      'frames/s',
+      'batches',
+      'bytes/frame',
+      'lag',
+      'gaps',
+      'buffer',
+      ...(hasPlaces ? ['where'] : []),
+    ].map((text) => colors.bold(text)),
+    colAligns: ['left', 'right', 'right', 'right', 'right', 'right', 'right', 'right'],
     style: { head: [], border: [] },
   });
   for (const row of rows) {
@@ -27,6 +35,7 @@ export function paint({ rows, logBytes, notes }: Picture): string {
       row.lagSeconds === undefined ? '–' : `${Math.max(0, row.lagSeconds).toFixed(1)} s`,
       gapText(row),
       `${count(row.bufferedBatches)} (${bytes(row.bufferedBytes)})`,
+      ...(hasPlaces ? [placeText(row)] : []),
     ]);
   }
   const total = rows.reduce((sum, { framesPerSecond }) => sum + framesPerSecond, 0);
@@ -42,8 +51,14 @@ export function describeRow(row: GatewayRow): string {
   return (
     `${row.gateway}: ${count(row.framesPerSecond)} frames/s, ${count(row.batches)} batches, ` +
     `${row.bytesPerFrame?.toFixed(2) ?? '–'} bytes/frame, lag ${row.lagSeconds?.toFixed(1) ?? '–'} s, ` +
-    `gaps ${row.missingBatches}, buffer ${row.bufferedBatches}`
+    `gaps ${row.missingBatches}${row.explainedBatches > 0 ? ` (${count(row.explainedBatches)} explained)` : ''}, ` +
+    `buffer ${row.bufferedBatches}${row.place ? `, ${placeText(row)}` : ''}`
   );
+}
+
+function placeText({ place }: GatewayRow): string {
+  if (!place) return '';
+  return place.isInTunnel ? colors.yellow(`tunnel, ${count(place.m)} m`) : `${count(place.m)} m`;
 }
 
 /** Shows pictures one over the other on a terminal; elsewhere a few plain lines every five seconds. */

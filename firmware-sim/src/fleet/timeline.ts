@@ -1,6 +1,7 @@
-import type { FleetPlan, PlannedVehicle, Stretch } from '../scenario/load.js';
+import type { FleetPlan, PlannedVehicle } from '../scenario/load.js';
 import type { FaultName } from '../scenario/schema.js';
 import { physicalKindOf } from '../vehicle/kinds.js';
+import type { Stretch } from '../vehicle/stretches.js';
 
 /** Something that happens to a run, µs after the start of the drive. */
 export interface Happening {

@@ -5,16 +5,11 @@ import { FleetlogError } from '@fleetlog/shared/errors';
 import { physicalKindOf } from '../vehicle/kinds.js';
 import { Prng } from '../vehicle/prng.js';
 import { budgetBytes, metres, ScenarioSchema, type FaultName, type Scenario } from './schema.js';
+import type { Stretch } from '../vehicle/stretches.js';
 
 const DURATION_US_MAX = 86_400e6;
 /** Each is a gateway. */
 const VEHICLES_MAX = 1000;
-
-/** A part of a vehicle's road, metres from its start; the road closes after 40 km. */
-export interface Stretch {
-  fromM: number;
-  toM: number;
-}
 
 /** Something that goes wrong at a time. */
 interface PlannedFault {

@@ -53,7 +53,7 @@ export class Expiry {
         if (await isOld(middle)) last = middle;
         else young = middle;
       }
-      const detail = `Stored more than ${hours(maxAgeMs)} ago, the maxAge of this stream.`;
+      const detail = `Stored more than ${durationText(maxAgeMs)} ago, the maxAge of this stream.`;
       if (!(await target.giveUp(stream, [first, last], { cause: 'expired', detail }))) return;
       run = target.heldStreams().find((other) => other.stream === stream)?.oldest;
     }
@@ -72,4 +72,8 @@ export class Expiry {
   }
 }
 
-const hours = (ms: number): string => `${(ms / 3.6e6).toLocaleString('en', { maximumFractionDigits: 2 })} h`;
+/** As a person would say it: 5 s, 90 min, 36 h. */
+function durationText(ms: number): string {
+  const [unitMs, unit] = ms < 120_000 ? [1000, 's'] : ms < 7_200_000 ? [60_000, 'min'] : [3_600_000, 'h'];
+  return `${(ms / unitMs).toLocaleString('en', { maximumFractionDigits: 1 })} ${unit}`;
+}
