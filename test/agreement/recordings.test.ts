@@ -2,12 +2,15 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { CAN_EFF_FLAG } from '@fleetlog/shared/can';
+import { CAN_EFF_FLAG, CanFrames, FRAME_FD } from '@fleetlog/shared/can';
 import type { ImportFormat } from '#cloud/import/formats.js';
 import { parseDbc } from '#cloud/signals/dbc/parser.js';
 import { Matcher } from '#cloud/signals/decode/match.js';
+import { carrierOf, flagsOf } from '#cloud/signals/transport/carriers.js';
+import { Transport } from '#cloud/signals/transport/transport.js';
 import { comparable, decodeOurs, decodeTheirs, hasCantools, whyNoCantools } from '../support/cantools.js';
 import { importedFrames } from '../support/imported-frames.js';
+import type { PythonMessage } from '../support/python-can.js';
 import { tempFolder } from '../support/temp-folder.js';
 
 const data = '../shared/data';
@@ -22,7 +25,13 @@ const pairs: readonly { logs: string; format: ImportFormat; databases: readonly 
     databases: ['css/CSS-Electronics-SAE-J1939-DEMO.dbc', 'css/canmod-gps.dbc'],
   },
   { logs: 'canedge/3BA199E2/**/*.MF4', format: 'mf4', databases: ['css/canmod-gps.dbc'] },
-  { logs: 'canedge/FCBF0606/**/*.MF4', format: 'mf4', databases: ['css/CSS-Electronics-SAE-J1939-DEMO.dbc'] },
+  { logs: 'canedge/17BD1DB7/**/*.MF4', format: 'mf4', databases: ['css/tp_uds.dbc'] },
+  {
+    logs: 'canedge/FCBF0606/**/*.MF4',
+    format: 'mf4',
+    databases: ['css/tp_j1939.dbc', 'css/CSS-Electronics-SAE-J1939-DEMO.dbc'],
+  },
+  { logs: 'tesla-gen3-charger/*.csv', format: 'candump', databases: ['tesla3/tg3spm.dbc'] },
   { logs: 'savvycan/GVRET_Log.csv', format: 'gvret', databases: ['opendbc/tesla_powertrain.dbc'] },
 ];
 
@@ -39,22 +48,50 @@ interface Agreement {
 /** Some of its signals overlap, which cantools can't unpack. */
 const overlapping = 'LIMMsg3B4';
 
+/** The messages that frames are parts of, put together, by the place of their description. */
+function* putTogether(frames: readonly PythonMessage[], transport: Transport, matcher: Matcher) {
+  if (!transport.isNeeded) return;
+  const columns = new CanFrames();
+  const bus = columns.busIndex('can0');
+  for (const { timeUs, type, id, extended, dlc, data } of frames) {
+    if (type !== 'data' && type !== 'fd') continue;
+    const bytes = Buffer.from(data, 'hex');
+    const canId = extended ? (id | CAN_EFF_FLAG) >>> 0 : id;
+    columns.append(timeUs, canId, type === 'fd' ? FRAME_FD : 0, dlc, bus, bytes, 0, bytes.length);
+  }
+  const { count, id, data, dataStart } = transport.collect(columns, 0, columns.count);
+  for (let i = 0; i < count; i++) {
+    const index = matcher.find(id[i]);
+    if (index >= 0) {
+      yield { index, data: Buffer.from(data.subarray(dataStart[i], dataStart[i + 1])).toString('hex') };
+    }
+  }
+}
+
 /** Each payload that a message has in the recording once: the decoder has no memory. */
 async function compare(log: string, format: ImportFormat, file: string): Promise<Agreement> {
   const { database } = parseDbc(readFileSync(file));
   const { frames } = await importedFrames(log, format);
-  const matcher = new Matcher(database.messages);
+  const matcher = new Matcher(
+    database.messages.map((one) => (carrierOf(one) === 'j1939' ? { ...one, format: 'j1939' } : one)),
+  );
   const payloads = new Map<number, Set<string>>();
   let described = 0;
+  const take = (index: number, data: string): void => {
+    described++;
+    const known = payloads.get(index);
+    if (known) known.add(data);
+    else payloads.set(index, new Set([data]));
+  };
   for (const frame of frames) {
     if (frame.type !== 'data' && frame.type !== 'fd') continue;
     const index = matcher.find(frame.extended ? (frame.id | CAN_EFF_FLAG) >>> 0 : frame.id);
     if (index < 0) continue;
-    described++;
-    const known = payloads.get(index);
-    if (known) known.add(frame.data);
-    else payloads.set(index, new Set([frame.data]));
+    const needed = flagsOf(database.messages[index]);
+    if (((frame.type === 'fd' ? FRAME_FD : 0) & needed) === needed) take(index, frame.data);
   }
+  for (const { index, data } of putTogether(frames, new Transport(database.messages), matcher))
+    take(index, data);
   const messages = Array.from(payloads, ([index, hex]) => ({
     message: database.messages[index],
     datas: Array.from(hex, (one) => Buffer.from(one, 'hex')),
@@ -130,8 +167,21 @@ describe('recordings decoded by us and by cantools', () => {
 });
 
 function unpacked(path: string, folder: string): string {
+  if (path.includes('tesla-gen3')) return asCandump(path, folder);
   if (!path.endsWith('.xz')) return path;
   const plain = join(folder, basename(path, '.xz'));
   writeFileSync(plain, execFileSync('xz', ['-dc', path], { maxBuffer: 1 << 28 }));
+  return plain;
+}
+
+/** A text of seconds, identifier, length and bytes. */
+function asCandump(path: string, folder: string): string {
+  const plain = join(folder, 'charging.candump');
+  const lines = readFileSync(path, 'utf8').trimEnd().split('\n');
+  const text = lines.map((line) => {
+    const [seconds, id, , ...bytes] = line.trim().split(' ');
+    return `(${seconds.padStart(17, '0')}) can0 ${id.slice(-3)}#${bytes.join('')}\n`;
+  });
+  writeFileSync(plain, text.join(''));
   return plain;
 }
