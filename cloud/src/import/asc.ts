@@ -13,7 +13,7 @@ import { vectorDate } from './dates.js';
 import type { FrameBatch, RecordingOut } from './out.js';
 import type { ReadOptions } from './reader.js';
 import type { Recording } from './recording.js';
-import { DataFields, linesOf, microseconds, wholeNumber } from './text.js';
+import { DataFields, microseconds, readLines, wholeNumber } from './text.js';
 
 /** Bits of the flags behind the data of a `CANFD` line. */
 const flagRemote = 0x10;
@@ -24,19 +24,9 @@ const errorDataBytes = 8;
  * Vector's ASCII log: frames, remote frames, CAN FD and error frames of any channel, in hex or decimal, absolute or
  * relative times. Other lines (statistics, comments, other buses) are left out without a word. Channel n is `can(n-1)`.
  */
-export async function* readAsc(
-  recording: Recording,
-  out: RecordingOut,
-  options: ReadOptions,
-): AsyncGenerator<void> {
+export function readAsc(recording: Recording, out: RecordingOut, options: ReadOptions): AsyncGenerator<void> {
   const parser = new AscParser(out, options.zoneUs);
-  for await (const lines of linesOf(recording)) {
-    for (const { number, text } of lines) {
-      const problem = parser.line(text);
-      if (problem) out.problem(`line ${number}`, problem);
-    }
-    yield;
-  }
+  return readLines(recording, out, (text) => parser.line(text));
 }
 
 class AscParser {

@@ -2,7 +2,7 @@ import { CAN_EFF_FLAG, FRAME_FD, FRAME_RX, FRAME_TX, fdDlcByLength } from '@flee
 import { FleetlogError } from '@fleetlog/shared/errors';
 import type { RecordingOut } from './out.js';
 import type { Recording } from './recording.js';
-import { DataFields, linesOf, wholeNumber } from './text.js';
+import { DataFields, readLines, wholeNumber } from './text.js';
 
 /** Times from here on are µs since 1970 (2001); before it since the recorder was switched on. */
 const absoluteUsMin = 1e15;
@@ -11,7 +11,7 @@ const absoluteUsMin = 1e15;
  * The CSV of SavvyCAN and GVRET: `Time Stamp,ID,Extended,[Dir,]Bus,LEN,D1,…`. Bus n is `can(n)`. Errors: FLEETLOG_USAGE
  * where the head is another.
  */
-export async function* readGvret(recording: Recording, out: RecordingOut): AsyncGenerator<void> {
+export function readGvret(recording: Recording, out: RecordingOut): AsyncGenerator<void> {
   const batch = out.framesOf();
   const data = new DataFields();
   let columns: Map<string, number> | undefined;
@@ -36,23 +36,16 @@ export async function* readGvret(recording: Recording, out: RecordingOut): Async
     return undefined;
   };
 
-  for await (const lines of linesOf(recording)) {
-    for (const { number, text } of lines) {
-      const fields = text.trim().split(',');
-      if (!columns) {
-        columns = new Map(fields.map((name, at) => [name.trim().toLowerCase(), at]));
-        if (['time stamp', 'id', 'extended', 'len', 'd1'].every((name) => columns!.has(name))) continue;
-        throw new FleetlogError(
-          'FLEETLOG_USAGE',
-          `${recording.path}:1: the head isn't that of a GVRET CSV (Time Stamp,ID,Extended,Bus,LEN,D1,…).`,
-        );
-      }
-      if (fields.length === 1 && fields[0] === '') continue;
-      const problem = take(fields, columns);
-      if (problem) out.problem(`line ${number}`, problem);
-    }
-    yield;
-  }
+  return readLines(recording, out, (text) => {
+    const fields = text.trim().split(',');
+    if (columns) return fields.length === 1 && fields[0] === '' ? undefined : take(fields, columns);
+    columns = new Map(fields.map((name, at) => [name.trim().toLowerCase(), at]));
+    if (['time stamp', 'id', 'extended', 'len', 'd1'].every((name) => columns!.has(name))) return undefined;
+    throw new FleetlogError(
+      'FLEETLOG_USAGE',
+      `${recording.path}:1: the head isn't that of a GVRET CSV (Time Stamp,ID,Extended,Bus,LEN,D1,…).`,
+    );
+  });
 }
 
 /** Whether times of such a file tell a date. */

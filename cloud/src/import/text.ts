@@ -1,7 +1,8 @@
+import type { RecordingOut } from './out.js';
 import type { Recording } from './recording.js';
 
 /** A line of a text file, without its end. */
-export interface Line {
+interface Line {
   /** From 1. */
   number: number;
   text: string;
@@ -10,7 +11,7 @@ export interface Line {
 const lineCharsMax = 64 * 1024;
 
 /** Lines as they are read, some at a time; longer ones than any format has are cut. */
-export async function* linesOf(recording: Recording): AsyncGenerator<Line[]> {
+async function* linesOf(recording: Recording): AsyncGenerator<Line[]> {
   let rest = '';
   let number = 0;
   for await (const chunk of recording.chunks()) {
@@ -21,13 +22,28 @@ export async function* linesOf(recording: Recording): AsyncGenerator<Line[]> {
   if (rest !== '') yield [{ number: ++number, text: rest }];
 }
 
+/** Gives each line to `take`, which returns what is wrong with it, if anything. */
+export async function* readLines(
+  recording: Recording,
+  out: RecordingOut,
+  take: (text: string) => string | undefined,
+): AsyncGenerator<void> {
+  for await (const lines of linesOf(recording)) {
+    for (const { number, text } of lines) {
+      const problem = take(text);
+      if (problem) out.problem(`line ${number}`, problem);
+    }
+    yield;
+  }
+}
+
 /** Bytes of a frame out of text fields, in a buffer that is used again. */
 export class DataFields {
   readonly bytes = new Uint8Array(64);
 
-  /** Reads `length` fields from `at`; false where they aren't bytes. */
+  /** Reads `length` fields from `at`; false where they aren't bytes, or `length` isn't a number. */
   read(fields: readonly string[], at: number, length: number, radix = 16): boolean {
-    if (length > this.bytes.length || at + length > fields.length) return false;
+    if (!(length <= this.bytes.length && at + length <= fields.length)) return false;
     for (let i = 0; i < length; i++) {
       const value = wholeNumber(fields[at + i], radix);
       if (!(value <= 255)) return false;

@@ -15,7 +15,7 @@ import { dayNumber, dottedDate } from './dates.js';
 import type { FrameBatch, RecordingOut } from './out.js';
 import type { ReadOptions } from './reader.js';
 import type { Recording } from './recording.js';
-import { DataFields, linesOf, microseconds, wholeNumber } from './text.js';
+import { DataFields, microseconds, readLines, wholeNumber } from './text.js';
 
 /** Linux's error frames: class in the identifier, details in the data. */
 const CAN_ERR_PROT = 0x08;
@@ -42,19 +42,9 @@ const fdTypes: Readonly<Record<string, number>> = {
 };
 
 /** PEAK's trace, versions 1.0 to 2.1. Bus n is `can(n-1)`. Status lines are left out without a word. */
-export async function* readTrc(
-  recording: Recording,
-  out: RecordingOut,
-  options: ReadOptions,
-): AsyncGenerator<void> {
+export function readTrc(recording: Recording, out: RecordingOut, options: ReadOptions): AsyncGenerator<void> {
   const parser = new TrcParser(out, options.zoneUs);
-  for await (const lines of linesOf(recording)) {
-    for (const { number, text } of lines) {
-      const problem = parser.line(text.trim());
-      if (problem) out.problem(`line ${number}`, problem);
-    }
-    yield;
-  }
+  return readLines(recording, out, (text) => parser.line(text.trim()));
 }
 
 class TrcParser {
