@@ -55,13 +55,15 @@ function measure(
   ];
 }
 
-/** Decodes as a query does: only the frames that say something of its signals. */
+/** Decodes as a query does: only the frames that say something of its signals, batch by batch. */
 function decodingStored(stored: readonly Uint8Array[], decoder: SignalDecoder): () => void {
   const into = new CanFrames();
   const wants = (id: number): Uint8Array | undefined => decoder.wants(id);
   return () => {
-    decoder.clear();
-    for (const bytes of stored) decoder.decode(decodeCanIds(decodeBatch(bytes), wants, into));
+    for (const bytes of stored) {
+      decoder.clear();
+      decoder.decode(decodeCanIds(decodeBatch(bytes), wants, into));
+    }
   };
 }
 
