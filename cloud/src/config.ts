@@ -299,20 +299,7 @@ function checkCloudConfig(value: unknown, source: string, base: string): CloudCo
     names: { newStreamsPerDay: ingest.newStreams, gatewaysMax: ingest.gateways },
     rollups: { bytesMax: byteCount(raw.rollups.budget), signals: raw.rollups.signals },
     columns: { bytesMax: byteCount(raw.columns.budget) },
-    retention: checkedRetention(raw, fail),
+    retention: checkRetention(raw.retention, fail),
     disk: { minFreeBytes: byteCount(raw.disk.minFree) },
   };
-}
-
-function checkedRetention(
-  { retention, log }: Static<typeof CloudSchema>,
-  fail: (complaint: string) => never,
-): RetentionConfig {
-  const checked = checkRetention(retention, fail);
-  if (log.kind === 'kafka' && checked.rules.length > 0) {
-    fail(
-      '"retention.rules" are for a log in the data folder; in Kafka the topic has "retention.ms" and "retention.bytes".',
-    );
-  }
-  return checked;
 }

@@ -24,6 +24,7 @@ const suites: Record<string, () => Promise<BenchRow[]>> = {
   export: async () => (await import('./export.bench.js')).benchExport(),
   'export-memory': async () => (await import('./export-memory.bench.js')).benchExportMemory(),
   groups: async () => (await import('./groups.bench.js')).benchGroups(),
+  sizing: async () => (await import('./sizing.bench.js')).benchSizing(),
   tail: async () => (await import('./tail.bench.js')).benchTail(),
   consume: async () => (await import('./consume.bench.js')).benchConsume(),
 };

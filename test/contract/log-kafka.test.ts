@@ -1,13 +1,22 @@
 import assert from 'node:assert/strict';
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import { Producer } from '@platformatic/kafka';
 import { isFleetlogError } from '@fleetlog/shared/errors';
 import { silentLogger } from '@fleetlog/shared/log';
 import { systemClock } from '@fleetlog/shared/util';
 import { openKafkaLog, openSharedKafkaLog } from '#cloud/log/kafka/open-kafka-log.js';
+import { openIndex } from '#cloud/index/index.js';
+import { heldSequences } from '#cloud/ingest/held.js';
+import { verify } from '#cloud/integrity/verify.js';
 import type { Log, SharedLog } from '#cloud/log/log.js';
+import { Retention } from '#cloud/retention/retention.js';
+import { checkRetention } from '#cloud/retention/rules.js';
+import { allTrimmed } from '#cloud/retention/trimmed.js';
+import { all } from '../support/collect.js';
+import { FakeFleet } from '../support/fake-fleet.js';
 import { whyNoKafka } from '../support/kafka/jars.js';
 import { Kafka } from '../support/kafka/kafka.js';
+import { canBatch } from '../support/recorded.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { groupsContract } from './groups-contract.js';
 import { until } from '../support/until.js';
@@ -63,6 +72,85 @@ describe('log on Kafka', function () {
       '1',
       'notes come with the log to another machine',
     );
+  });
+
+  it('forgets what no rule keeps of the beginning of a partition; index and notes are made again from the topic', async () => {
+    await using one = await tempFolder('log');
+    await using two = await tempFolder('log');
+    const gateways = ['truck-1', 'truck-2', 'truck-3'];
+    const epoch = '0011223344556677';
+    const hourUs = 3600e6;
+    const nowUs = systemClock.nowUs();
+    const every = { every: '1h', rules: [{ gateway: 'truck-*', maxAge: '1h' }] };
+    const { rules } = checkRetention(every, assert.fail);
+    const parts = { logger: silentLogger, clock: systemClock };
+    const serve = async (path: string) => {
+      const log = await open(path, 'with-retention', 2);
+      const index = await openIndex({ log, path: join(path, 'index'), ...parts });
+      await index.caughtUp(AbortSignal.timeout(60_000));
+      const retention = await Retention.open({ rules, everyMs: 1, log, index, ...parts });
+      return { log, index, retention };
+    };
+    const state = async ({ log, index }: Awaited<ReturnType<typeof serve>>): Promise<unknown> => {
+      const streams = await all(index.streams());
+      const trimmed = await allTrimmed(log);
+      return {
+        ends: log.ends(),
+        streams: streams.map(({ gateway, batches, firstTimeUs }) => [gateway, batches, firstTimeUs]),
+        trimmed: [...trimmed].map(([life, ranges]) => `${life} ${ranges.toFlat().join()}`).sort(),
+        first: await Promise.all([0, 1].map(async (p) => (await all(log.read(p, 0)))[0]?.offset)),
+      };
+    };
+
+    const first = await serve(one.path);
+    for (const [sequence, agoUs] of [3, 2, 0].entries()) {
+      const entries = gateways.map((gateway) => {
+        const bytes = canBatch([nowUs - agoUs * hourUs], { gateway, epoch, sequence });
+        return { partition: first.log.partitionOf(gateway), receiveTimeUs: nowUs - agoUs * hourUs, bytes };
+      });
+      await first.log.append(
+        entries,
+        gateways.map((gateway) => ({
+          key: `held/${gateway}/${epoch}/can0`,
+          value: Buffer.from(`[0,${sequence}]`),
+        })),
+      );
+    }
+    const held = gateways[1];
+    const range = { gateway: held, fromUs: nowUs - 2.5 * hourUs, toUs: nowUs - hourUs };
+    const { id } = await first.retention.withHolds((holds) =>
+      holds.add({ ...range, reason: 'accident', by: 'ada' }),
+    );
+    const { batches } = await first.retention.pass();
+    // What is held, and what came behind it in its partition, stays.
+    const ofHeld = gateways.filter(
+      (gateway) => first.log.partitionOf(gateway) === first.log.partitionOf(held),
+    );
+    const seen = (await all(first.index.streams())).map(({ gateway, batches: count }) => [gateway, count]);
+    assert.deepEqual(
+      seen,
+      gateways.map((gateway) => [gateway, ofHeld.includes(gateway) ? (gateway < held ? 1 : 2) : 1]),
+    );
+    assert.equal(batches, 9 - seen.reduce((sum, [, count]) => sum + Number(count), 0));
+    await first.retention.withHolds((holds) => holds.remove(id, { by: 'ada', reason: 'over' }));
+    await first.retention.pass();
+    const before = await state(first);
+    assert.deepEqual(
+      (before as { streams: unknown[] }).streams.map((row) => (row as unknown[])[1]),
+      [1, 1, 1],
+    );
+    const fleet = new FakeFleet();
+    fleet.sequences = await all(heldSequences(first.log));
+    const verified = await all(verify({ ...first, fleet }, AbortSignal.timeout(60_000)));
+    assert.deepEqual(
+      verified.filter(({ event }) => event === 'problem'),
+      [],
+    );
+    for (const part of [first.retention, first.index, first.log]) await part[Symbol.asyncDispose]();
+
+    const again = await serve(two.path);
+    assert.deepEqual(await state(again), before, 'an empty folder becomes what the lost one was');
+    for (const part of [again.retention, again.index, again.log]) await part[Symbol.asyncDispose]();
   });
 
   it('shared: who takes a partition over knows all of it, and the one before can write no more', async () => {

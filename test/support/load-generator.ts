@@ -21,6 +21,8 @@ export interface LoadOptions {
   seconds: number;
   /** Of the gateways' ids and of the epoch, so that a second run sends new batches. */
   run: number;
+  /** Of all gateways; none where their ids are believed. */
+  password?: string;
 }
 
 export interface LoadReport {
@@ -92,6 +94,7 @@ class LoadGateway {
         clean: true,
         clientId: id,
         username: id,
+        ...(options.password !== undefined && { password: Buffer.from(options.password) }),
         keepalive: 60,
       }),
     );

@@ -36,19 +36,25 @@ const reasonCharsMax = 1000;
 
 /** Legal holds, kept in the log itself: they are as durable as what they hold, and go wherever a copy of it goes. */
 export class Holds {
+  private readonly byId = new Map<string, Hold>();
+
   private constructor(
     private readonly log: Log,
     private readonly clock: Clock,
-    private readonly byId: Map<string, Hold>,
   ) {}
 
   static async load(log: Log, clock: Clock): Promise<Holds> {
-    const byId = new Map<string, Hold>();
-    for await (const { value } of log.notes(prefix)) {
+    const holds = new Holds(log, clock);
+    await holds.reload();
+    return holds;
+  }
+
+  /** Takes in what others have added and removed, where several clouds write to the log. */
+  async reload(): Promise<void> {
+    for await (const { value } of this.log.notes(prefix)) {
       const hold = JSON.parse(Buffer.from(value).toString()) as Hold;
-      byId.set(hold.id, hold);
+      this.byId.set(hold.id, hold);
     }
-    return new Holds(log, clock, byId);
   }
 
   /** In the order in which they were added, removed ones as well. */

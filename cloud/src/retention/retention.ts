@@ -6,7 +6,9 @@ import type { Log } from '../log/log.js';
 import { Holds } from './holds.js';
 import { oldestFirst } from './oldest-first.js';
 import type { RetentionConfig, RetentionRule } from './rules.js';
-import { Trimmer, type TrimCount } from './trimmer.js';
+import { Beginnings } from './beginnings.js';
+import type { TrimCount } from './trim-total.js';
+import { Trimmer } from './trimmer.js';
 
 export interface RetentionOptions extends RetentionConfig {
   log: Log;
@@ -42,23 +44,32 @@ export class Retention implements AsyncDisposable {
   private constructor(
     private readonly options: RetentionOptions,
     private readonly trimmer: Trimmer | undefined,
+    private readonly beginnings: Beginnings | undefined,
     private readonly holds: Holds,
   ) {}
 
   static async open(options: RetentionOptions): Promise<Retention> {
-    const { log, index, clock } = options;
-    const trimmer = log.removal && (await Trimmer.open(log, log.removal, index));
-    return new Retention(options, trimmer, await Holds.load(log, clock));
+    const { log, index, clock, rules } = options;
+    const holds = await Holds.load(log, clock);
+    if (log.removal)
+      return new Retention(options, await Trimmer.open(log, log.removal, index), undefined, holds);
+    const beginnings = await Beginnings.open({
+      log,
+      index,
+      ruleOf: (gateway, stream) => rules.find((rule) => rule.matches(gateway, stream)),
+      isHeld: (arrival) => holds.keeps(arrival),
+    });
+    return new Retention(options, undefined, beginnings, holds);
   }
 
-  /** Begins to apply the rules, until it is disposed of. */
+  /** Begins to apply the rules, and to follow what others trim from a log of theirs, until it is disposed of. */
   start(): void {
-    if (this.options.rules.length > 0) this.running = this.run();
+    if (this.options.rules.length > 0 || this.beginnings) this.running = this.run();
   }
 
   /** Trimmed since the log was made. */
   get trimmed(): Readonly<TrimCount> {
-    return this.trimmer?.total ?? nothing;
+    return (this.trimmer ?? this.beginnings)?.total ?? nothing;
   }
 
   ruleOf(gateway: string, stream: string): RetentionRule | undefined {
@@ -67,7 +78,10 @@ export class Retention implements AsyncDisposable {
 
   /** The holds for as long as `work` takes; meanwhile nothing is trimmed. */
   withHolds<T>(work: (holds: Holds) => T | Promise<T>): Promise<T> {
-    return this.inTurn(() => work(this.holds));
+    return this.inTurn(async () => {
+      if (this.beginnings) await this.holds.reload();
+      return work(this.holds);
+    });
   }
 
   /** Until it is disposed of nothing is trimmed: for whoever reads all of the log and counts. */
@@ -86,6 +100,24 @@ export class Retention implements AsyncDisposable {
   async pass(): Promise<TrimCount> {
     const before = { ...this.trimmed };
     const nowUs = this.options.clock.nowUs();
+    const { beginnings } = this;
+    if (beginnings) {
+      await this.inTurn(async () => {
+        if (this.pauses > 0) return;
+        await this.holds.reload();
+        if (this.options.rules.length > 0) await beginnings.pass(nowUs, this.closing.signal);
+        else await beginnings.follow();
+      });
+    } else await this.byRules(nowUs);
+    const { batches, bytes } = this.trimmed;
+    const trimmed = { batches: batches - before.batches, bytes: bytes - before.bytes };
+    this.unreclaimedBytes += trimmed.bytes;
+    if (trimmed.batches > 0) this.options.logger.info(trimmed, 'retention has trimmed the log');
+    await this.reclaim();
+    return trimmed;
+  }
+
+  private async byRules(nowUs: number): Promise<void> {
     const byRule = new Map<RetentionRule, StreamName[]>();
     const gateways = new Map<string, RetentionRule>();
     for await (const { gateway, stream } of this.options.index.streams()) {
@@ -103,12 +135,6 @@ export class Retention implements AsyncDisposable {
       if (rule.maxBytes !== undefined) await this.bySize(streams, rule.maxBytes);
     }
     for (const [gateway, rule] of gateways) await this.events(gateway, rule, nowUs);
-    const { batches, bytes } = this.trimmed;
-    const trimmed = { batches: batches - before.batches, bytes: bytes - before.bytes };
-    this.unreclaimedBytes += trimmed.bytes;
-    if (trimmed.batches > 0) this.options.logger.info(trimmed, 'retention has trimmed the log');
-    await this.reclaim();
-    return trimmed;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -198,10 +224,11 @@ export class Retention implements AsyncDisposable {
 
   private async reclaim(): Promise<void> {
     const { log, index } = this.options;
+    if (!log.removal) return;
     let liveBytes = 0;
     for await (const { bytes } of index.streams()) liveBytes += bytes;
     if (this.unreclaimedBytes < Math.max(reclaimBytesMin, reclaimShare * liveBytes)) return;
-    await log.removal?.reclaim(liveBytes);
+    await log.removal.reclaim(liveBytes);
     this.unreclaimedBytes = 0;
   }
 

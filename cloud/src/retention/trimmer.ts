@@ -1,17 +1,8 @@
 import { RangeSet } from '@fleetlog/shared/util';
 import { loadTrim, trimNote, type Arrival, type Index, type IndexTrim } from '../index/index.js';
 import type { Log, LogNote, LogRemoval } from '../log/log.js';
+import { TrimTotal, type TrimCount } from './trim-total.js';
 import { trimmedNote, trimmedSequences } from './trimmed.js';
-
-export interface TrimCount {
-  batches: number;
-  bytes: number;
-}
-
-/*
- * note "trims" = JSON of the `TrimCount` of all time
- */
-const totalKey = 'trims';
 
 /**
  * Takes batches out of the log and the index. The log forgets them in one write with what says so (which sequences
@@ -26,16 +17,16 @@ export class Trimmer {
     private readonly log: Log,
     private readonly removal: LogRemoval,
     private readonly index: Index,
-    /** Of all time. */
-    readonly total: TrimCount,
+    private readonly sum: TrimTotal,
   ) {}
 
+  /** Of all time. */
+  get total(): Readonly<TrimCount> {
+    return this.sum.count;
+  }
+
   static async open(log: Log, removal: LogRemoval, index: Index): Promise<Trimmer> {
-    const stored = await log.note(totalKey);
-    const total = stored
-      ? (JSON.parse(Buffer.from(stored).toString()) as TrimCount)
-      : { batches: 0, bytes: 0 };
-    return new Trimmer(log, removal, index, total);
+    return new Trimmer(log, removal, index, await TrimTotal.load(log));
   }
 
   /** All of one partition. Durable in both when it resolves. Errors: those of the log and the index. */
@@ -50,19 +41,15 @@ export class Trimmer {
         return { gateway, stream, offsets: own.map(({ offset }) => offset) };
       }),
     };
-    const total = { ...this.total };
+    const count = { batches: 0, bytes: 0 };
     for (const { bytes, isGap } of arrivals) {
-      total.batches += isGap ? 0 : 1;
-      total.bytes += bytes;
+      count.batches += isGap ? 0 : 1;
+      count.bytes += bytes;
     }
-    const notes = [
-      trimNote(partition, trim),
-      ...(await this.sequences(arrivals)),
-      { key: totalKey, value: Buffer.from(JSON.stringify(total)) },
-    ];
+    const notes = [trimNote(partition, trim), ...(await this.sequences(arrivals)), this.sum.noteWith(count)];
     const offsets = new RangeSet(arrivals.map(({ offset }) => [offset, offset] as const));
     await this.removal.remove(partition, offsets, notes);
-    Object.assign(this.total, total);
+    this.sum.add(count);
     this.numbers.set(partition, number);
     this.unfollowed.set(partition, trim);
     await this.followed(partition);
