@@ -122,7 +122,7 @@ describe('recordings that are damaged', () => {
           writeFileSync(path, changes.reduce<Uint8Array>(changed, whole));
           await imported(path, format);
         }),
-        { numRuns: 150 },
+        { numRuns: 60 },
       );
     });
 
