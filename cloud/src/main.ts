@@ -22,6 +22,7 @@ import type { SharedLog } from './log/log.js';
 import { RollupKeeper } from './rollups/keeper.js';
 import { RollupStore } from './rollups/store.js';
 import { Retention } from './retention/retention.js';
+import { openOrMakeAnew } from './storage/made-anew.js';
 import { DiskGuard } from './storage/disk-guard.js';
 import { Catalogue } from './signals/catalogue/index.js';
 import { RecordedSignals } from './signals/recorded-signals.js';
@@ -60,18 +61,23 @@ export async function runCloud(config: CloudConfig, options: CloudOptions): Prom
   }
   const indexFolder = join(config.data, 'index');
   if (rebuildIndex) await rm(indexFolder, { recursive: true, force: true });
-  await using index = await openIndex({ log, path: indexFolder, logger, clock });
+  await using index = await openOrMakeAnew(indexFolder, logger, () =>
+    openIndex({ log, path: indexFolder, logger, clock }),
+  );
   if (rebuildIndex) await rebuilt(index, options);
   if (signal.aborted) return;
   const catalogue = await Catalogue.open(join(config.data, 'catalogue'));
   await using groups = await Groups.open({ log, clock, logger });
+  const rollupsFolder = join(config.data, 'rollups');
   await using rollups =
     config.rollups.bytesMax > 0
-      ? await RollupStore.open({
-          path: join(config.data, 'rollups'),
-          indexId: index.id,
-          bytesMax: config.rollups.bytesMax,
-        })
+      ? await openOrMakeAnew(rollupsFolder, logger, () =>
+          RollupStore.open({
+            path: rollupsFolder,
+            indexId: index.id,
+            bytesMax: config.rollups.bytesMax,
+          }),
+        )
       : undefined;
   const { signals: listed } = config.rollups;
   const recorded = new RecordedSignals(index, log);

@@ -65,6 +65,10 @@ export class Mosquitto {
     return broker;
   }
 
+  get pid(): number | undefined {
+    return this.child?.pid;
+  }
+
   /** What the cloud's configuration says of it. */
   cloudConfig(more: object = {}): object {
     const broker = {

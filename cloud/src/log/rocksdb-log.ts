@@ -1,4 +1,4 @@
-import { FleetlogError } from '@fleetlog/shared/errors';
+import { FleetlogError, isFleetlogError } from '@fleetlog/shared/errors';
 import type { Logger } from '@fleetlog/shared/log';
 import { openRocksDb, type OrderedStore, type StoreOperation } from '@fleetlog/shared/store';
 import { Signal, type Clock } from '@fleetlog/shared/util';
@@ -9,6 +9,7 @@ import { LogPages, pageEntriesMax, toEntry } from './pages.js';
 import { RecentEntries } from './recent.js';
 import { LogMark } from './mark.js';
 import { goBehindLost, loadPartition, partitionCountOf, type Partition } from './open.js';
+import { mendCurrent } from './mend-current.js';
 import { NoteRiders } from './riders.js';
 import { removalOf, removedRanges } from './removal.js';
 
@@ -42,7 +43,10 @@ const retryMsMax = 5000;
 
 /** Opens the log in a folder. Errors: FLEETLOG_LOCKED, FLEETLOG_CONFIG, FLEETLOG_STORE, _STORE_FULL, _PLATFORM. */
 export async function openLog({ path, writeBufferBytes, ...options }: LogFolderOptions): Promise<Log> {
-  const store = await openLogStore(path, writeBufferBytes);
+  await mendCurrent(path, options.logger);
+  const store = await openLogStore(path, writeBufferBytes).catch((error: unknown) => {
+    throw adviceOn(error);
+  });
   const mark = await LogMark.open(`${path}.mark`, options.logger);
   try {
     return await logOver(store, { ...options, mark });
@@ -51,6 +55,12 @@ export async function openLog({ path, writeBufferBytes, ...options }: LogFolderO
     await store.close();
     throw error;
   }
+}
+
+function adviceOn(error: unknown): unknown {
+  if (!isFleetlogError(error) || error.code !== 'FLEETLOG_STORE') return error;
+  const advice = 'Nothing in it was changed; restore a backup into another folder (fleetlog-cloud restore).';
+  return new FleetlogError(error.code, `${error.message} ${advice}`, { cause: error });
 }
 
 /** The store that a log is in. Errors: as `openLog`. */

@@ -103,6 +103,10 @@ export class Kafka implements AsyncDisposable {
     );
   }
 
+  pidOf(id: number): number | undefined {
+    return this.node(id).child?.pid;
+  }
+
   async killNode(id: number): Promise<void> {
     const { child } = this.node(id);
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
