@@ -3,11 +3,14 @@ import fc from 'fast-check';
 import type { Combustion } from '#sim/vehicle/physics/combustion.js';
 import type { Electric } from '#sim/vehicle/physics/electric.js';
 import {
+  busBody,
   carBody,
   dieselEngine,
   electricBody,
   electricDrive,
   petrolEngine,
+  refuseBody,
+  trainBody,
   truckBody,
 } from '#sim/vehicle/physics/bodies.js';
 import { quantity as q } from '#sim/vehicle/physics/quantities.js';
@@ -15,7 +18,14 @@ import { LOOP_M, Road } from '#sim/vehicle/physics/road.js';
 import type { PhysicalVehicle } from '#sim/vehicle/physics/vehicle.js';
 import { kindNames, physicalKindOf } from '#sim/vehicle/kinds.js';
 
-const bodies = { 'combustion-car': carBody, 'electric-car': electricBody, truck: truckBody };
+const bodies = {
+  'combustion-car': carBody,
+  'electric-car': electricBody,
+  truck: truckBody,
+  'city-bus': busBody,
+  'refuse-truck': refuseBody,
+  'train-set': trainBody,
+};
 const kinds = kindNames.filter((name) => physicalKindOf(name)) as (keyof typeof bodies)[];
 const drives = fc.tuple(fc.constantFrom(...kinds), fc.nat(2 ** 32 - 1), fc.integer({ min: 30, max: 240 }));
 const create = (kind: string, seed: number): PhysicalVehicle => physicalKindOf(kind)!.create(seed);
@@ -169,5 +179,53 @@ describe('the physics of a simulated vehicle', function () {
     const heavy = drive('truck');
     const diesel = per100Km(heavy, heavy.values[q.fuelUsed]);
     assert.ok(diesel > 24 && diesel < 45, `${diesel} l/100 km`);
+    const bus = drive('city-bus');
+    const busKWh = per100Km(bus, bus.powertrain.energy.takenJ / 3.6e6);
+    assert.ok(busKWh > 60 && busKWh < 130, `${busKWh} kWh/100 km`);
+    const train = drive('train-set');
+    const trainKWh = per100Km(train, train.powertrain.energy.takenJ / 3.6e6);
+    assert.ok(trainKWh > 250 && trainKWh < 500, `${trainKWh} kWh/100 km`);
+  });
+
+  it('loses no passenger, and never moves with open doors', () => {
+    fc.assert(
+      fc.property(fc.constantFrom('city-bus', 'train-set'), fc.nat(2 ** 32 - 1), (kind, seed) => {
+        const vehicle = create(kind, seed);
+        const { values } = vehicle;
+        vehicle.advanceTo(STEP_US);
+        const first = values[q.passengers];
+        for (let timeUs = STEP_US; timeUs < 200e6; timeUs += STEP_US) {
+          vehicle.advanceTo(timeUs);
+          assert.equal(values[q.passengers], first + values[q.boarded] - values[q.alighted]);
+          assert.ok(values[q.passengers] >= 0);
+          assert.ok(values[q.doors] === 0 || values[q.speed] === 0, `doors open at ${timeUs} µs`);
+        }
+      }),
+      { numRuns },
+    );
+    const bus = create('city-bus', 1);
+    bus.advanceTo(300e6);
+    assert.ok(bus.values[q.boarded] + bus.values[q.alighted] > 0, 'somebody came or went');
+  });
+
+  it('weighs refuse once: the load grows by what each bin on the lift weighed', () => {
+    const refuse = create('refuse-truck', 2);
+    const { values } = refuse;
+    refuse.advanceTo(STEP_US);
+    const first = values[q.load];
+    let heaviest = 0;
+    let weighed = 0;
+    let bins = 0;
+    for (let timeUs = STEP_US; timeUs < 600e6; timeUs += STEP_US) {
+      refuse.advanceTo(timeUs);
+      heaviest = Math.max(heaviest, values[q.binWeight]);
+      if (values[q.binsEmptied] === bins) continue;
+      bins = values[q.binsEmptied];
+      weighed += heaviest;
+      heaviest = 0;
+      // The lift moves in steps of 10 ms, 200 of them a bin.
+      near(values[q.load] - first, weighed, 0.01 * weighed, 'load');
+    }
+    assert.ok(bins > 2, `${bins} bins`);
   });
 });

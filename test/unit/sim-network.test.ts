@@ -37,8 +37,8 @@ function listen(bus: VehicleBus, durationUs: number): Frame[] {
     text += Buffer.from(chunk).toString('latin1');
   }
   return text
-    .trimEnd()
     .split('\n')
+    .slice(0, -1)
     .map((line) => {
       const match = /^\((\d{10})\.(\d{6})\) can0 ([0-9A-F]{3}|[0-9A-F]{8})#((?:[0-9A-F]{2})*)$/.exec(line);
       assert.ok(match, line);

@@ -2,19 +2,29 @@ import { candumpText } from './can-bus.js';
 import { VehicleBus } from './ecu/bus.js';
 import type { NetworkSpec } from './ecu/description.js';
 import { nmeaText } from './gps.js';
+import { cityBus } from './networks/city-bus.js';
 import { combustionCar } from './networks/combustion-car.js';
 import { electricCar } from './networks/electric-car.js';
+import { refuseTruck } from './networks/refuse-truck.js';
+import { trainSet } from './networks/train-set.js';
 import { truck } from './networks/truck.js';
 import {
+  busBody,
+  busDrive,
   carBody,
   dieselEngine,
   electricBody,
   electricDrive,
   petrolEngine,
+  refuseBody,
+  refuseEngine,
+  trainBody,
+  trainDrive,
   truckBody,
 } from './physics/bodies.js';
 import { Combustion } from './physics/combustion.js';
 import { Electric } from './physics/electric.js';
+import { Doors, RefuseBody } from './physics/equipment.js';
 import { PhysicalVehicle } from './physics/vehicle.js';
 
 /** What a stream of a vehicle is made of. */
@@ -96,6 +106,42 @@ const kinds: Record<string, VehicleKind> = {
     truck,
     (seed, tunnels) =>
       new PhysicalVehicle(seed, truckBody, (start) => new Combustion(dieselEngine, start), tunnels),
+  ),
+  'city-bus': physicalKind(
+    'a battery-electric city bus with doors and passengers',
+    cityBus,
+    (seed, tunnels) =>
+      new PhysicalVehicle(
+        seed,
+        busBody,
+        (start) => new Electric(busDrive, start),
+        tunnels,
+        new Doors(seed, 3, 90, busBody.brakeForceMaxN),
+      ),
+  ),
+  'refuse-truck': physicalKind(
+    'a refuse truck that weighs each bin',
+    refuseTruck,
+    (seed, tunnels) =>
+      new PhysicalVehicle(
+        seed,
+        refuseBody,
+        (start) => new Combustion(refuseEngine, start),
+        tunnels,
+        new RefuseBody(seed, 9000),
+      ),
+  ),
+  'train-set': physicalKind(
+    'a battery train set of three cars, CANopen',
+    trainSet,
+    (seed, tunnels) =>
+      new PhysicalVehicle(
+        seed,
+        trainBody,
+        (start) => new Electric(trainDrive, start),
+        tunnels,
+        new Doors(seed, 6, 240, trainBody.brakeForceMaxN),
+      ),
   ),
 };
 

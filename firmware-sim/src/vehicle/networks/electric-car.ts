@@ -1,7 +1,16 @@
 import type { NetworkSpec } from '../ecu/description.js';
-import { DEGREES, doorLabels, KMH, lightLabels, little, onOff, plain, turnLabels } from './signals.js';
+import {
+  DEGREES,
+  doorLabels,
+  guarded,
+  KMH,
+  lightLabels,
+  little,
+  onOff,
+  plain,
+  turnLabels,
+} from './signals.js';
 
-const safe = { counter: { start: 48, length: 4, intel: true }, checksum: { byte: 7, kind: 'crc8' } } as const;
 const wheel = (name: string, start: number, from: Parameters<typeof little>[3]) =>
   little(name, [start, 14], [0.02, 0, 'km/h'], from, {
     scale: KMH,
@@ -27,7 +36,7 @@ export const electricCar: NetworkSpec = {
       length: 8,
       cycleMs: 10,
       wakesMs: 140,
-      ...safe,
+      ...guarded,
       comment: 'What the motor does.',
       signals: [
         little('MotorSpeed', [0, 16], [1, -20000, 'rpm'], 'motorSpeed', { sensor: { noise: 3 } }),
@@ -45,7 +54,7 @@ export const electricCar: NetworkSpec = {
       cycleMs: 10,
       wakesMs: 90,
       event: 'brakePedal',
-      ...safe,
+      ...guarded,
       comment: 'What the driver wants; at once when the brake pedal is touched.',
       signals: [
         little('AcceleratorPedal', [0, 10], [0.1, 0, '%'], 'pedal', { sensor: { noise: 0.08 } }),
@@ -74,7 +83,7 @@ export const electricCar: NetworkSpec = {
       length: 8,
       cycleMs: 20,
       wakesMs: 200,
-      ...safe,
+      ...guarded,
       comment: 'Speed, accelerations, yaw rate, steering.',
       signals: [
         little('VehicleSpeed', [0, 14], [0.02, 0, 'km/h'], 'speed', {
@@ -103,7 +112,7 @@ export const electricCar: NetworkSpec = {
       length: 8,
       cycleMs: 50,
       wakesMs: 300,
-      ...safe,
+      ...guarded,
       comment: 'The traction battery; current is positive while it is discharged.',
       signals: [
         little('BatteryVoltage', [0, 12], [0.125, 0, 'V'], 'batteryVoltage', {

@@ -28,3 +28,9 @@ export const onOff = { 0: 'Off', 1: 'On' };
 export const turnLabels = { 0: 'Off', 1: 'Left', 2: 'Right' };
 export const lightLabels = { 0: 'Off', 1: 'LowBeam', 2: 'HighBeam' };
 export const doorLabels = { 0: 'AllClosed', 1: 'DriverOpen' };
+
+/** What ends a message that must not be stuck or mixed up: a counter, and a CRC in the last byte. */
+export const guarded = {
+  counter: { start: 48, length: 4, intel: true },
+  checksum: { byte: 7, kind: 'crc8' },
+} as const;

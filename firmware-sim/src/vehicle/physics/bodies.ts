@@ -55,6 +55,7 @@ export const electricDrive: ElectricParameters = {
   recuperationMaxW: 65_000,
   efficiency: 0.91,
   auxiliaryW: 650,
+  motorHeatJPerK: 42_000,
   cells: 96,
   capacityAh: 170,
   resistanceOhm: 0.075,
@@ -93,4 +94,88 @@ export const dieselEngine: CombustionParameters = {
   shiftS: 0.5,
   heatCapacityJPerK: 480_000,
   radiatorWPerK: 5200,
+};
+
+export const busBody: BodyParameters = {
+  massKg: 15_500,
+  rotating: 0.05,
+  dragAreaM2: 5.2,
+  rollingCoefficient: 0.008,
+  wheelRadiusM: 0.48,
+  wheelbaseM: 5.9,
+  trackM: 2.1,
+  steeringRatio: 21,
+  brakeForceMaxN: 95_000,
+  hilliness: 0.4,
+  style: { accelerationMax: 1.1, decelerationMax: 1, speedMax: 19, urban: 0.9, rural: 0.1 },
+};
+
+export const busDrive: ElectricParameters = {
+  ratio: 22,
+  torqueMaxNm: 700,
+  powerMaxW: 250_000,
+  recuperationMaxW: 170_000,
+  efficiency: 0.9,
+  auxiliaryW: 6000,
+  motorHeatJPerK: 160_000,
+  cells: 192,
+  capacityAh: 500,
+  resistanceOhm: 0.08,
+  heatCapacityJPerK: 2_400_000,
+  coolingWPerK: 300,
+};
+
+export const refuseBody: BodyParameters = {
+  ...truckBody,
+  massKg: 20_000,
+  dragAreaM2: 6.3,
+  rollingCoefficient: 0.0075,
+  wheelRadiusM: 0.5,
+  brakeForceMaxN: 120_000,
+  style: { accelerationMax: 0.9, decelerationMax: 1, speedMax: 23, urban: 0.95, rural: 0.05 },
+};
+
+export const refuseEngine: CombustionParameters = {
+  ...dieselEngine,
+  gears: [6.6, 4.9, 3.6, 2.7, 2, 1.48, 1.1, 0.82],
+  finalDrive: 4.1,
+  torqueMaxNm: 1400,
+  powerMaxW: 235_000,
+  idlePerMinute: 600,
+  shiftUpPerMinute: 1450,
+  frictionNm: 75,
+  frictionNmPerMinute: 0.06,
+  tankL: 250,
+  heatCapacityJPerK: 360_000,
+  radiatorWPerK: 3800,
+};
+
+/** Three cars with batteries in the place of a wire. */
+export const trainBody: BodyParameters = {
+  massKg: 118_000,
+  rotating: 0.08,
+  dragAreaM2: 9.5,
+  rollingCoefficient: 0.0016,
+  wheelRadiusM: 0.42,
+  wheelbaseM: 2.6,
+  trackM: 1.5,
+  steeringRatio: 1,
+  brakeForceMaxN: 160_000,
+  hilliness: 0.12,
+  style: { accelerationMax: 0.8, decelerationMax: 0.7, speedMax: 38, urban: 0.1, rural: 0.4 },
+};
+
+export const trainDrive: ElectricParameters = {
+  ratio: 5.5,
+  torqueMaxNm: 9000,
+  powerMaxW: 1_500_000,
+  recuperationMaxW: 1_200_000,
+  efficiency: 0.91,
+  auxiliaryW: 60_000,
+  motorHeatJPerK: 900_000,
+  cells: 380,
+  capacityAh: 500,
+  resistanceOhm: 0.05,
+  heatCapacityJPerK: 5_000_000,
+  coolingWPerK: 1500,
 };

@@ -9,6 +9,7 @@ export interface ElectricParameters {
   /** Of motor, inverter and gear together, each way. */
   efficiency: number;
   auxiliaryW: number;
+  motorHeatJPerK: number;
   cells: number;
   capacityAh: number;
   resistanceOhm: number;
@@ -61,7 +62,7 @@ export class Electric implements Powertrain {
     const takenW = this.draw(motorW + p.auxiliaryW, dtS);
     this.energy.deliveredJ += mechanicalW * dtS;
     this.energy.lostJ += (takenW - mechanicalW) * dtS;
-    this.motorC += ((motorW - mechanicalW) / 42_000 - (this.motorC - start.ambientC) * 0.004) * dtS;
+    this.motorC += ((motorW - mechanicalW) / p.motorHeatJPerK - (this.motorC - start.ambientC) * 0.004) * dtS;
     return (this.torqueNm * p.ratio) / start.wheelRadiusM;
   }
 

@@ -48,6 +48,16 @@ const names = [
   'tyrePressure', // kPa
   'airPressure', // kPa
   'headlights', // 0 off, 1 low, 2 high
+  'passengers', // people
+  'boarded', // people since the start
+  'alighted', // people since the start
+  'brakePipe', // kPa
+  'liftState', // 0 rest, 1 lifting, 2 emptying, 3 lowering, 4 unloading
+  'binLevel', // %, of the bin on the lift
+  'binWeight', // kg, on the lift
+  'binsEmptied', // since the start
+  'load', // kg of refuse
+  'bodyFill', // %
 ] as const;
 
 export type Quantity = (typeof names)[number];

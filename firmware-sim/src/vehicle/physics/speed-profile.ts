@@ -42,6 +42,11 @@ export class SpeedProfile {
     this.holdS = this.prng.between(1, 4);
   }
 
+  /** How much longer the vehicle is to stand, s; 0 where it isn't. */
+  get standsForS(): number {
+    return this.target === 0 && this.goal === 0 ? Math.max(0, this.holdS) : 0;
+  }
+
   advance(dtS: number): void {
     const { accelerationMax, decelerationMax, speedMax } = this.style;
     if (this.target !== this.goal) {

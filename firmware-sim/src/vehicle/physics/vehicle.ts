@@ -1,6 +1,7 @@
 import { Prng } from '../prng.js';
 import { LOOP_M, Road } from './road.js';
 import { quantity as q, quantityCount } from './quantities.js';
+import type { Equipment } from './equipment.js';
 import type { Powertrain, PowertrainStart } from './powertrain.js';
 import { SpeedProfile, type DrivingStyle } from './speed-profile.js';
 
@@ -56,6 +57,7 @@ export class PhysicalVehicle {
     private readonly body: BodyParameters,
     createPowertrain: (start: PowertrainStart) => Powertrain,
     private readonly tunnels: readonly { fromM: number; toM: number }[] = [],
+    private readonly equipment?: Equipment,
   ) {
     this.prng = new Prng(seed, 10);
     const ambientC = this.prng.between(-6, 33);
@@ -151,6 +153,7 @@ export class PhysicalVehicle {
     this.values[q.tractiveForce] = tractiveN;
     this.values[q.slope] = slope;
     this.show(acceleration, wantedN);
+    this.equipment?.step(this.values, next === 0 ? profile.standsForS : 0, STEP_S);
   }
 
   private show(acceleration: number, wantedN: number): void {
