@@ -47,6 +47,36 @@ describe('the backlog that is waited for', () => {
     assert.equal(backlog.isPending({}, waitUs), false, 'all is there');
   });
 
+  it('a gateway whose connection broke is waited for, and then for what it brings; one that said goodbye is not', async () => {
+    const clock = new FakeClock();
+    const fleet = fleetWithBacklog(clock);
+    const [presence] = fleet.gateways;
+    const { can0 } = presence.status!.streams;
+    const backlog = new Backlog(fleet, clock);
+    can0.first = can0.next; // it has nothing, by its last status
+    clock.advance(10_000);
+    presence.lastSeenUs = clock.nowUs();
+    await backlog.look();
+    assert.equal(backlog.isPending({}, 60e6), false);
+    presence.connected = false;
+    await backlog.look();
+    assert.equal(backlog.isPending({}, 60e6), true);
+    assert.equal(backlog.isPending({ gateways: new Set(['van-8']) }, 60e6), false);
+    presence.connected = true;
+    can0.next += 5;
+    await backlog.look();
+    assert.equal(backlog.isPending({}, 60e6), true, 'at once: it comes from an outage');
+    presence.connected = false;
+    clock.advance(61_000);
+    await backlog.look();
+    assert.equal(backlog.isPending({}, 60e6), false, 'it had its time');
+    can0.first = can0.next;
+    presence.lastSeenUs = clock.nowUs();
+    presence.status!.timeUs = clock.nowUs();
+    await backlog.look();
+    assert.equal(backlog.isPending({}, 60e6), false, 'it said goodbye, and has nothing');
+  });
+
   it('what nobody has any more, and another epoch has, is not waited for; a stream of which nothing came is', async () => {
     const clock = new FakeClock();
     const fleet = fleetWithBacklog(clock);
