@@ -1,4 +1,4 @@
-import { open, rm, truncate } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Prng } from '#sim/vehicle/prng.js';
 import type { Cloud } from '../chaos/cloud.js';
@@ -99,11 +99,14 @@ export async function playDamaging(
 
 /** In the file itself: whoever has it open meets it. */
 async function damaged(path: string, way: (typeof ways)[number], share: number): Promise<void> {
-  if (way === 'gone') return rm(path);
+  if (way === 'gone') return await rm(path);
   await using file = await open(path, 'r+');
   const { size } = await file.stat();
   const at = Math.floor(share * size);
-  if (way === 'cut') return truncate(path, at);
+  if (way === 'cut') {
+    await file.truncate(at);
+    return;
+  }
   const byte = Buffer.alloc(1);
   await file.read(byte, 0, 1, at);
   byte[0] ^= 0x10;
