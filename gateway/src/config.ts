@@ -110,7 +110,10 @@ const BufferSchema = Type.Object(
     writeBudget: Type.Optional(
       Bytes('Bytes that the gateway may write to disk in a day; kept by rarer commits, up to 10s'),
     ),
-    ballast: Bytes('A file to be deleted when the disk is full, so that the buffer can make room', '8MiB'),
+    ballast: Bytes(
+      'A file to be deleted when the disk is full, so that the buffer can make room; a database that is made anew takes 4 MiB of it',
+      '8MiB',
+    ),
     commitInterval: Duration('Longest wait of a batch for others to share its sync barrier', '250ms'),
     commitSize: Bytes('Waiting batches that are made durable at once', '4MiB'),
     queueSize: Bytes('Batches not yet durable at which sources have to wait', '16MiB'),

@@ -94,16 +94,16 @@ describe('a full disk', function () {
 
   it('is opened with the ballast, and only with it', async () => {
     {
-      await using buffer = await openBuffer(options(MiB, 4 * MiB));
+      await using buffer = await openBuffer(options(MiB, 8 * MiB));
       await put(buffer, 200);
       await until('the ballast', () => existsSync(join(disk.path, 'buffer.ballast')));
       await buffer.flush();
     }
     await disk.fill();
-    await assert.rejects(openBuffer({ ...options(MiB, 4 * MiB), space: undefined }), (error) =>
+    await assert.rejects(openBuffer({ ...options(MiB, 8 * MiB), space: undefined }), (error) =>
       isFleetlogError(error, 'FLEETLOG_STORE_FULL'),
     );
-    await using buffer = await openBuffer(options(MiB, 4 * MiB));
+    await using buffer = await openBuffer(options(MiB, 8 * MiB));
     assert.equal(existsSync(join(disk.path, 'buffer.ballast')), false);
     await put(buffer, 20);
     await buffer.flush();
@@ -114,17 +114,17 @@ describe('a full disk', function () {
 
   it('is opened with the ballast where the database is damaged as well', async () => {
     {
-      await using buffer = await openBuffer(options(MiB, 4 * MiB));
+      await using buffer = await openBuffer(options(MiB, 8 * MiB));
       await put(buffer, 200);
       await until('the ballast', () => existsSync(join(disk.path, 'buffer.ballast')));
       await buffer.flush();
     }
     await truncate(join(disk.path, 'buffer', 'CURRENT'), 0);
     await disk.fill();
-    await assert.rejects(openBuffer({ ...options(MiB, 4 * MiB), space: undefined }), (error) =>
+    await assert.rejects(openBuffer({ ...options(MiB, 8 * MiB), space: undefined }), (error) =>
       isFleetlogError(error, 'FLEETLOG_STORE_FULL'),
     );
-    await using buffer = await openBuffer(options(MiB, 4 * MiB));
+    await using buffer = await openBuffer(options(MiB, 8 * MiB));
     await put(buffer, 20);
     await buffer.flush();
   });
@@ -132,7 +132,7 @@ describe('a full disk', function () {
   it('that others filled makes the buffer give back, with a record of it, and take again', async () => {
     const warnings: string[] = [];
     const logger = { ...silentLogger, warn: (_: object, message: string) => warnings.push(message) };
-    await using buffer = await openBuffer({ ...options(4 * MiB, 4 * MiB), logger });
+    await using buffer = await openBuffer({ ...options(4 * MiB, 8 * MiB), logger });
     await put(buffer, 1000);
     await buffer.flush();
     await until('the ballast', () => existsSync(join(disk.path, 'buffer.ballast')));

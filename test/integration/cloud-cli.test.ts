@@ -148,17 +148,7 @@ describe('fleetlog-cloud', function () {
       await send(client, 0, 50);
       assert.equal(await cloud.kill('SIGTERM'), 0);
       before = await oldest();
-      await writeFile(join(data, 'index', 'CURRENT'), 'garbage\n');
     }
-    await using broken = CloudProcess.start([
-      '--data',
-      data,
-      '--mqtt',
-      '127.0.0.1:0',
-      '--http',
-      '127.0.0.1:0',
-    ]);
-    assert.equal(await broken.end(), 1, 'a broken index is an error');
     await using cloud = await CloudProcess.serve(data, '--rebuild-index');
     assert.match(cloud.stderr, /building the index, [\d,]+ batches left/);
     assert.ok((await oldest()) > before);

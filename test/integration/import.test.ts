@@ -104,6 +104,8 @@ describe('imports', () => {
     assert.match(text.stdout.toString(), /candump, 20,000 frames, .* was in the log before\n$/);
     const gaps = await fetch(`${cloud.httpUrl}/v1/gaps?gateway=${gateway}`);
     assert.equal(((await gaps.json()) as { batches: { missing: number } }).batches.missing, 0);
+    const fleet = await (await fetch(`${cloud.httpUrl}/v1/gateways`)).text();
+    assert.match(fleet, /"gateway":"truck-17","connected":false/, 'a recording has nobody who is connected');
   });
 
   it('go on where one broke off', async () => {

@@ -1,7 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { until } from './until.js';
+
+/** Longer than any start or end takes on a busy machine, and shorter than a test has. */
+const lifeMs = 50_000;
 
 const bin = fileURLToPath(new URL('../../../cloud/dist/cli/cloud-bin.js', import.meta.url));
 
@@ -51,7 +55,7 @@ export class CloudProcess implements AsyncDisposable {
           throw new Error(`ended with ${this.child.exitCode}: ${this.stderr}`);
         return this.stdout.includes('\n');
       },
-      30_000,
+      lifeMs,
     );
   }
 
@@ -67,9 +71,15 @@ export class CloudProcess implements AsyncDisposable {
     return this.child.pid as number;
   }
 
-  /** Resolves with the exit status, or the signal that ended it. */
+  /** Resolves with the exit status, or the signal that ended it; rejects where it goes on instead. */
   async end(): Promise<number | NodeJS.Signals> {
-    await this.exited;
+    const late = new AbortController();
+    const tooLong = sleep(lifeMs, undefined, { signal: late.signal }).then(
+      () => Promise.reject(new Error(`it doesn't end:\n${this.stdout}${this.stderr}`)),
+      () => {},
+    );
+    await Promise.race([this.exited, tooLong]);
+    late.abort();
     return this.child.exitCode ?? (this.child.signalCode as NodeJS.Signals);
   }
 

@@ -101,7 +101,7 @@ export class Ingest implements Fleet, AsyncDisposable {
   /** A message on `up/{stream}` below the prefix of the gateway whose connection it came on. */
   batch(gateway: string, stream: string, bytes: Uint8Array, isImport = false): void {
     if (!this.admits() || !this.knows(gateway)) return;
-    this.presences.seen(gateway, this.options.clock.nowUs());
+    this.presences.seen(gateway, this.options.clock.nowUs(), isImport);
     const check = checkBatch(gateway, stream, bytes);
     if (check.error === undefined) {
       const batch = check.header;

@@ -42,10 +42,10 @@ export class Presences {
     return this.byGateway.has(gateway) || this.byGateway.size < this.gatewaysMax;
   }
 
-  /** A batch came. */
-  seen(gateway: string, nowUs: number): void {
+  /** A batch came, of the gateway itself or of a recording under its name, which nobody is connected for. */
+  seen(gateway: string, nowUs: number, isImport: boolean): void {
     const presence = this.of(gateway);
-    presence.connected = true;
+    presence.connected ||= !isImport;
     presence.lastSeenUs = nowUs;
   }
 
