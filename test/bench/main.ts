@@ -9,6 +9,7 @@ import type { BenchRow } from './row.js';
  * the machine's description, as the files beside this one are.
  */
 const suites: Record<string, () => Promise<BenchRow[]>> = {
+  fleet: async () => (await import('./fleet.bench.js')).benchFleet(),
   codec: async () => (await import('./codec.bench.js')).benchCodec(),
   signals: async () => (await import('./signals.bench.js')).benchSignals(),
   query: async () => (await import('./query.bench.js')).benchQuery(),

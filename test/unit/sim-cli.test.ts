@@ -49,6 +49,13 @@ describe('fleetlog-sim', () => {
     assert.ok(canA.split('\n').length > 3000);
   });
 
+  it('drive records any kind of vehicle', async () => {
+    const can = join(folder, 'truck.candump');
+    const args = ['--kind', 'truck', '--duration', '2s', '--can', can];
+    assert.deepEqual(await run('drive', ...args), { status: 0, stdout: '', stderr: '' });
+    assert.match(await readFile(can, 'utf8'), / can0 0CF00400#/, 'J1939: engine speed');
+  });
+
   it('stream keeps pace with the clock, and stops at a signal with whole lines', async () => {
     const child = spawn(process.execPath, [bin, 'stream', '--format', 'candump', '--seed', '2']);
     const beganMs = Date.now();
@@ -95,6 +102,7 @@ describe('fleetlog-sim', () => {
     [['drive'], /--can FILE/],
     [['drive', '--can', '/nowhere/x'], /\/nowhere\/x can't be written/],
     [['drive', '--can', 'x', '--duration', '60'], /60s/],
+    [['drive', '--can', 'x', '--kind', 'truck', '--rate', '2'], /--kind generic/],
     [['drive', '--can', 'x', '--start', 'later'], /Unix seconds/],
     [['drive', '--can', 'x', '--seed', '1.5'], /whole number/],
     [['stream'], /--format/],

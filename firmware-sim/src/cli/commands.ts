@@ -24,6 +24,7 @@ import {
 
 interface DriveOptions {
   seed: number;
+  kind: string;
   duration?: number;
   start?: number;
   can?: string;
@@ -58,8 +59,10 @@ export function simCommand(): Command {
   describeCommand(sim.command('drive'), 'Writes recordings of a drive, as fast as the disk takes them.', [
     'fleetlog-sim drive --seed 7 --duration 60s --can drive.candump --gps drive.nmea',
     'fleetlog-sim drive --duration 10min --start 2026-03-01T08:00:00Z --can drive.candump --rate 1.9',
+    'fleetlog-sim drive --kind truck --duration 1h --can truck.candump',
   ])
     .option('--seed <n>', 'which vehicle and drive, a whole number', parseSeed, 1)
+    .addOption(kindOption())
     .option('--duration <time>', 'how long: 500ms, 60s, 5min, 2h (default: 60s)', parseDuration)
     .option('--start <time>', 'when the drive begins: ISO 8601 or Unix seconds (default: now)', parseTime)
     .option('--can <file>', 'write CAN frames there, as `candump -L` does')
@@ -83,11 +86,7 @@ export function simCommand(): Command {
     'fleetlog-sim stream --format candump --to can:vcan0',
   ])
     .option('--seed <n>', 'which vehicle and drive, a whole number', parseSeed, 1)
-    .addOption(
-      new Option('--kind <kind>', 'kind of vehicle; its frames mean what `fleetlog-sim database` says')
-        .choices(kindNames)
-        .default('generic'),
-    )
+    .addOption(kindOption())
     .requiredOption(
       '--format <format>',
       'candump (CAN frames), nmea (GPS sentences), ubx (the same with packets of u-blox) or imu (packets of an inertial sensor)',
@@ -147,3 +146,8 @@ export function simCommand(): Command {
   ).action((kind: string) => void process.stdout.write(databaseText(kind)));
   return sim;
 }
+
+const kindOption = (): Option =>
+  new Option('--kind <kind>', 'kind of vehicle; its frames mean what `fleetlog-sim database` says')
+    .choices(kindNames)
+    .default('generic');

@@ -4,10 +4,11 @@ import { pipeline } from 'node:stream/promises';
 import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
 import type { Clock } from '@fleetlog/shared/util';
 import { candumpText } from '../vehicle/can-bus.js';
-import { nmeaText } from '../vehicle/gps.js';
+import { streamsOf, type VehicleStream } from '../vehicle/kinds.js';
 
 export interface RecordOptions {
   seed: number;
+  kind: string;
   /** How long the drive takes, µs; a minute where absent. */
   duration?: number;
   /** µs since the Unix epoch; now where absent. */
@@ -21,13 +22,26 @@ export interface RecordOptions {
 
 /** `fleetlog-sim drive`. Errors: FLEETLOG_USAGE. */
 export async function recordDrive(options: RecordOptions, clock: Clock): Promise<void> {
-  const { seed, duration: durationUs = 60e6, can, gps, rate, fixRate: fixRateHz } = options;
+  const { seed, kind, duration: durationUs = 60e6, can, gps, rate, fixRate: fixRateHz } = options;
   if (can === undefined && gps === undefined) {
     throw new FleetlogError('FLEETLOG_USAGE', 'Say what to write: --can FILE, --gps FILE, or both.');
   }
+  if (kind !== 'generic' && rate !== 1) {
+    throw new FleetlogError(
+      'FLEETLOG_USAGE',
+      `--rate is of --kind generic; a ${kind} sends as its database says.`,
+    );
+  }
   const startUs = options.start ?? clock.nowUs();
-  if (can !== undefined) await write(can, candumpText({ seed, startUs, durationUs, rate }));
-  if (gps !== undefined) await write(gps, nmeaText({ seed, startUs, durationUs, fixRateHz }));
+  const speech = { seed, startUs, durationUs, fixRateHz };
+  const said = (format: VehicleStream['format']): Iterable<Uint8Array | string> =>
+    streamsOf(kind)
+      .find((stream) => stream.format === format)
+      ?.speak(speech) ?? [];
+  if (can !== undefined) {
+    await write(can, kind === 'generic' ? candumpText({ ...speech, rate }) : said('candump'));
+  }
+  if (gps !== undefined) await write(gps, said('lines'));
 }
 
 async function write(path: string, chunks: Iterable<Uint8Array | string>): Promise<void> {

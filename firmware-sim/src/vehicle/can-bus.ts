@@ -38,6 +38,8 @@ export class CanBus {
   private freeUs = 0;
   private stampUs = 0;
   private readonly lines = new CandumpLines();
+  /** A tick of real time is some lines only: new memory for each would cost more than they do. */
+  private readonly chunk = new Uint8Array(CHUNK_BYTES);
   /** Frames written so far. */
   frames = 0;
 
@@ -63,7 +65,7 @@ export class CanBus {
    * there are none left. The bytes belong to the caller.
    */
   next(elapsedUs: number): Uint8Array {
-    const out = new Uint8Array(CHUNK_BYTES);
+    const out = this.chunk;
     let at = 0;
     while (at <= CHUNK_BYTES - LINE_BYTES_MAX) {
       const winner = this.arbitrate();
@@ -71,7 +73,7 @@ export class CanBus {
       if (beginUs >= elapsedUs) break;
       at = this.send(winner, beginUs, out, at);
     }
-    return out.subarray(0, at);
+    return out.slice(0, at);
   }
 
   /** The message that gets the bus next. */

@@ -55,6 +55,8 @@ export class VehicleBus {
   private readonly prng: Prng;
   private readonly history: History;
   private readonly lines = new CandumpLines();
+  /** A tick of real time is some lines only: new memory for each would cost more than they do. */
+  private readonly chunk = new Uint8Array(CHUNK_BYTES);
   private readonly startUs: number;
   private readonly bitUs: number;
   private steps = 0;
@@ -97,7 +99,7 @@ export class VehicleBus {
    * there are none left. The bytes belong to the caller.
    */
   next(elapsedUs: number): Uint8Array {
-    const out = new Uint8Array(CHUNK_BYTES);
+    const out = this.chunk;
     let at = 0;
     while (at <= CHUNK_BYTES - LINE_BYTES_MAX) {
       const winner = this.arbitrate();
@@ -107,7 +109,7 @@ export class VehicleBus {
       if (beginUs >= elapsedUs) break;
       at = this.send(winner, beginUs, out, at);
     }
-    return out.subarray(0, at);
+    return out.slice(0, at);
   }
 
   /** The message that gets the bus next: the first by priority of those that wait, else the next that is due. */
