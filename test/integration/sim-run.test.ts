@@ -23,7 +23,10 @@ describe('fleetlog-sim run and verify', function () {
   it('find every record of a fleet in the log, over and over, and miss all of them in an empty one', async () => {
     await using folder = await tempFolder('sim-run');
     const path = join(folder.path, 'scenario.yaml');
-    await writeFile(path, `${scenario('speed: max\n')}  van: { kind: truck, trip: 2s }\n`);
+    await writeFile(
+      path,
+      `${scenario('speed: max\n')}  van: { kind: truck, trip: 3s, firmware: { diagnostics: 1s } }\n`,
+    );
     const data = join(folder.path, 'run');
     const first = await run(bins.sim, ['run', path, '--data', data, '--json']);
     assert.equal(first.status, 0, first.stderr);
@@ -59,6 +62,10 @@ describe('fleetlog-sim run and verify', function () {
     const span = ['--from', '2026-01-01T08:00:01Z', '--to', '2026-01-01T08:00:04Z'];
     const speeds = await run(bins.fleetlog, ['query', ...query, ...span, '--url', cloud.httpUrl]);
     assert.ok(speeds.stdout.toString().split('\n').length > 100, 'the cloud knows what the frames mean');
+
+    const asked = ['--gateway', 'van', '--signal', 'OBD2/RPM', 'OBD2/ODO', '--format', 'csv'];
+    const answers = await run(bins.fleetlog, ['query', ...asked, '--from', '-365d', '--url', cloud.httpUrl]);
+    assert.match(answers.stdout.toString(), /,\d+(\.\d+)?,/, answers.stderr);
 
     const mqtt = `mqtt://127.0.0.1:${cloud.mqttPort}`;
     const twice = await run(bins.sim, [

@@ -11,6 +11,7 @@ import { checksumOf } from '#sim/vehicle/ecu/encoder.js';
 import { frameBits } from '#sim/vehicle/ecu/frame-bits.js';
 import { kindNames, physicalKindOf } from '#sim/vehicle/kinds.js';
 import { quantity as q } from '#sim/vehicle/physics/quantities.js';
+import { listen as heardFrom, type BusFrame } from '../support/bus-frames.js';
 import { referenceValue } from '../support/reference-decoder.js';
 import { tempFolder } from '../support/temp-folder.js';
 
@@ -19,37 +20,12 @@ const kinds = kindNames.filter((name) => physicalKindOf(name));
 const networkOf = (kind: string): NetworkSpec => physicalKindOf(kind)!.network;
 const python = process.env['FLEETLOG_TEST_PYTHON'] ?? 'python3';
 
-interface Frame {
-  timeUs: number;
-  id: number;
-  isExtended: boolean;
-  data: Uint8Array;
-}
-
 function busOf(kind: string, seed: number): VehicleBus {
   const { create, network } = physicalKindOf(kind)!;
   return new VehicleBus(create(seed), network, { seed, startUs });
 }
 
-function listen(bus: VehicleBus, durationUs: number): Frame[] {
-  let text = '';
-  for (let chunk = bus.next(durationUs); chunk.length > 0; chunk = bus.next(durationUs)) {
-    text += Buffer.from(chunk).toString('latin1');
-  }
-  return text
-    .split('\n')
-    .slice(0, -1)
-    .map((line) => {
-      const match = /^\((\d{10})\.(\d{6})\) can0 ([0-9A-F]{3}|[0-9A-F]{8})#((?:[0-9A-F]{2})*)$/.exec(line);
-      assert.ok(match, line);
-      return {
-        timeUs: Number(match[1]) * 1e6 + Number(match[2]) - startUs,
-        id: parseInt(match[3], 16),
-        isExtended: match[3].length === 8,
-        data: Uint8Array.from(Buffer.from(match[4], 'hex')),
-      };
-    });
-}
+const listen = (bus: VehicleBus, untilUs: number): BusFrame[] => heardFrom(bus, startUs, untilUs);
 
 for (const kind of kinds) {
   describe(`the network of a ${kind}`, function () {
@@ -57,7 +33,7 @@ for (const kind of kinds) {
     const network = networkOf(kind);
     const { database, problems } = parseDbc(Buffer.from(dbcText(network)));
     const frames = listen(busOf(kind, 42), 60e6);
-    const framesOf = (name: string): Frame[] => {
+    const framesOf = (name: string): BusFrame[] => {
       const { id } = network.messages.find((message) => message.name === name)!;
       return frames.filter((frame) => frame.id === id);
     };

@@ -7,7 +7,9 @@ import { addLoadCommand } from './load.js';
 import { recordDrive } from './record.js';
 import { speakSlcan, speakSlcanOn } from './slcan.js';
 import { streamVehicle } from './stream.js';
+import { loadFirmware } from '../scenario/firmware.js';
 import { kindNames } from '../vehicle/kinds.js';
+import type { Firmware } from '../vehicle/firmware.js';
 import type { Stretch } from '../vehicle/stretches.js';
 import {
   parseDuration,
@@ -25,6 +27,7 @@ import {
 interface DriveOptions {
   seed: number;
   kind: string;
+  firmware?: string;
   duration?: number;
   start?: number;
   can?: string;
@@ -38,6 +41,7 @@ interface StreamOptions {
   kind: string;
   tunnel?: Stretch[];
   lap?: number;
+  firmware?: string;
   format: SpokenFormat;
   interface: string;
   rate: number;
@@ -63,6 +67,7 @@ export function simCommand(): Command {
   ])
     .option('--seed <n>', 'which vehicle and drive, a whole number', parseSeed, 1)
     .addOption(kindOption())
+    .addOption(firmwareOption())
     .option('--duration <time>', 'how long: 500ms, 60s, 5min, 2h (default: 60s)', parseDuration)
     .option('--start <time>', 'when the drive begins: ISO 8601 or Unix seconds (default: now)', parseTime)
     .option('--can <file>', 'write CAN frames there, as `candump -L` does')
@@ -74,12 +79,15 @@ export function simCommand(): Command {
       1,
     )
     .option('--fix-rate <hz>', 'GPS fixes per second, 1 to 10', parseFixRate, 1)
-    .action((options: DriveOptions) => recordDrive(options, systemClock));
+    .action((options: DriveOptions) =>
+      recordDrive({ ...options, firmware: firmwareOf(options) }, systemClock),
+    );
   describeCommand(sim.command('stream'), 'Speaks like a vehicle under way, now, until it is stopped.', [
     'fleetlog-sim stream --seed 7 --format candump',
     'fleetlog-sim stream --seed 7 --format nmea --fix-rate 5',
     'fleetlog-sim stream --kind truck --format candump',
     'fleetlog-sim stream --kind truck --format nmea --tunnel 300m-700m --lap 2000m',
+    'fleetlog-sim stream --kind truck --format candump --firmware firmware.yaml',
     'fleetlog-sim stream --format ubx --to pty:./ublox',
     'fleetlog-sim stream --format imu --to pty:./imu',
     'fleetlog-sim stream --format nmea --to gpsd:127.0.0.1:2947',
@@ -87,6 +95,7 @@ export function simCommand(): Command {
   ])
     .option('--seed <n>', 'which vehicle and drive, a whole number', parseSeed, 1)
     .addOption(kindOption())
+    .addOption(firmwareOption())
     .requiredOption(
       '--format <format>',
       'candump (CAN frames), nmea (GPS sentences), ubx (the same with packets of u-blox) or imu (packets of an inertial sensor)',
@@ -113,6 +122,7 @@ export function simCommand(): Command {
       streamVehicle(
         {
           ...options,
+          firmware: options.firmware === undefined ? undefined : loadFirmware(options.firmware, options.kind),
           tunnels: options.tunnel ?? [],
           lapM: options.lap,
           interfaceName: options.interface,
@@ -127,12 +137,13 @@ export function simCommand(): Command {
   describeCommand(
     sim.command('slcan'),
     "Is a CAN adapter on the vehicle's bus that speaks the Lawicel protocol on standard input and output.",
-    ['fleetlog-sim slcan --seed 7 --to pty:./slcan'],
+    ['fleetlog-sim slcan --seed 7 --to pty:./slcan', 'fleetlog-sim slcan --kind truck --to pty:./slcan'],
   )
     .option('--seed <n>', 'which vehicle and drive, a whole number', parseSeed, 1)
+    .addOption(kindOption('kind of vehicle; all but generic answer OBD-II and UDS'))
     .option('--rate <factor>', 'frames come this many times as often, 0.1 to 4', parseFactor, 1)
     .option('--to <port>', 'a serial port in the place of standard input and output: pty:PATH')
-    .action(({ to, ...options }: { seed: number; rate: number; to?: string }) =>
+    .action(({ to, ...options }: { seed: number; kind: string; rate: number; to?: string }) =>
       to === undefined
         ? speakSlcan(options, process.stdin, process.stdout, systemClock, stopSignal())
         : speakSlcanOn({ ...options, to }, process.stdout, systemClock, stopSignal()),
@@ -147,7 +158,15 @@ export function simCommand(): Command {
   return sim;
 }
 
-const kindOption = (): Option =>
-  new Option('--kind <kind>', 'kind of vehicle; its frames mean what `fleetlog-sim database` says')
-    .choices(kindNames)
-    .default('generic');
+const kindOption = (what = 'kind of vehicle; its frames mean what `fleetlog-sim database` says'): Option =>
+  new Option('--kind <kind>', what).choices(kindNames).default('generic');
+
+const firmwareOption = (): Option =>
+  new Option(
+    '--firmware <file>',
+    'how its electronics behave: the keys of `firmware` of a scenario, in YAML',
+  );
+
+/** As the option names it. Errors: FLEETLOG_CONFIG. */
+const firmwareOf = ({ firmware, kind }: { firmware?: string; kind: string }): Firmware | undefined =>
+  firmware === undefined ? undefined : loadFirmware(firmware, kind);

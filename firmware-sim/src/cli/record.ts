@@ -4,11 +4,13 @@ import { pipeline } from 'node:stream/promises';
 import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
 import type { Clock } from '@fleetlog/shared/util';
 import { candumpText } from '../vehicle/can-bus.js';
+import type { Firmware } from '../vehicle/firmware.js';
 import { streamsOf, type VehicleStream } from '../vehicle/kinds.js';
 
 export interface RecordOptions {
   seed: number;
   kind: string;
+  firmware: Firmware | undefined;
   /** How long the drive takes, µs; a minute where absent. */
   duration?: number;
   /** µs since the Unix epoch; now where absent. */
@@ -22,7 +24,7 @@ export interface RecordOptions {
 
 /** `fleetlog-sim drive`. Errors: FLEETLOG_USAGE. */
 export async function recordDrive(options: RecordOptions, clock: Clock): Promise<void> {
-  const { seed, kind, duration: durationUs = 60e6, can, gps, rate, fixRate: fixRateHz } = options;
+  const { seed, kind, firmware, can, gps, rate, fixRate: fixRateHz } = options;
   if (can === undefined && gps === undefined) {
     throw new FleetlogError('FLEETLOG_USAGE', 'Say what to write: --can FILE, --gps FILE, or both.');
   }
@@ -32,8 +34,8 @@ export async function recordDrive(options: RecordOptions, clock: Clock): Promise
       `--rate is of --kind generic; a ${kind} sends as its database says.`,
     );
   }
-  const startUs = options.start ?? clock.nowUs();
-  const speech = { seed, startUs, durationUs, fixRateHz };
+  const { start: startUs = clock.nowUs(), duration: durationUs = 60e6 } = options;
+  const speech = { seed, startUs, durationUs, fixRateHz, ...(firmware && { firmware }) };
   const said = (format: VehicleStream['format']): Iterable<Uint8Array | string> =>
     streamsOf(kind)
       .find((stream) => stream.format === format)

@@ -5,12 +5,21 @@ import type { Clock } from '@fleetlog/shared/util';
 import { openPort } from '../ports/port.js';
 import { SlcanAdapter } from '../ports/slcan.js';
 import { CanBus } from '../vehicle/can-bus.js';
+import { VehicleBus } from '../vehicle/ecu/bus.js';
+import { physicalKindOf } from '../vehicle/kinds.js';
 
 const TICK_MS = 10;
 
+interface SlcanOptions {
+  seed: number;
+  kind: string;
+  /** For the vehicle without physics. */
+  rate: number;
+}
+
 /** The same on a port, where `output` gets a line that says when it is there. Errors: those of ports. */
 export async function speakSlcanOn(
-  options: { seed: number; rate: number; to: string },
+  options: SlcanOptions & { to: string },
   output: Writable,
   clock: Clock,
   signal: AbortSignal,
@@ -36,22 +45,29 @@ export async function speakSlcanOn(
 
 /** `fleetlog-sim slcan`: an adapter on the vehicle's bus, whose serial line is `input` and `output`. */
 export async function speakSlcan(
-  options: { seed: number; rate: number },
+  options: SlcanOptions,
   input: Readable,
   output: Writable,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<void> {
-  const adapter = new SlcanAdapter();
   const startUs = clock.nowUs();
-  const bus = new CanBus({ ...options, startUs });
+  const originUs = clock.monotonicUs();
+  const physical = physicalKindOf(options.kind);
+  const vehicleBus =
+    physical && new VehicleBus(physical.create(options.seed), physical.network, { ...options, startUs });
+  const bus = vehicleBus ?? new CanBus({ ...options, startUs });
+  const adapter = new SlcanAdapter(
+    vehicleBus && {
+      onFrame: (id, extended, data) => vehicleBus.hear(id, extended, data, clock.monotonicUs() - originUs),
+    },
+  );
   const gone = new AbortController();
   const end = (): void => gone.abort();
   input.on('data', (bytes: Buffer) => output.write(adapter.take(bytes)));
   input.once('end', end);
   output.once('error', end);
   const until = AbortSignal.any([signal, gone.signal]);
-  const originUs = clock.monotonicUs();
   try {
     for (;;) {
       const elapsedUs = clock.monotonicUs() - originUs;

@@ -6,6 +6,7 @@ import { CanBus } from '../vehicle/can-bus.js';
 import { GpsReceiver } from '../vehicle/gps.js';
 import { Imu } from '../vehicle/imu.js';
 import { VehicleBus } from '../vehicle/ecu/bus.js';
+import type { Firmware } from '../vehicle/firmware.js';
 import { physicalKindOf } from '../vehicle/kinds.js';
 import { inEachLap, type Stretch } from '../vehicle/stretches.js';
 import { UbloxReceiver } from '../vehicle/ublox.js';
@@ -19,6 +20,7 @@ export interface StreamOptions {
   tunnels: readonly Stretch[];
   /** After so many metres the tunnels come again; once where absent. */
   lapM?: number | undefined;
+  firmware: Firmware | undefined;
   format: SpokenFormat;
   interfaceName: string;
   rate: number;
@@ -47,7 +49,7 @@ export async function streamVehicle(
   checkPort(options);
   checkKind(options);
   const startUs = clock.nowUs();
-  const next = speaker(options, startUs);
+  const { next, hear } = speaker(options, startUs);
   await using port = options.to === undefined ? undefined : await openPort(options.to);
   if (port) output.write(`ready ${port.name}\n`);
   const gone = new AbortController();
@@ -57,6 +59,7 @@ export async function streamVehicle(
   try {
     for (;;) {
       const elapsedUs = clock.monotonicUs() - originUs - FRAME_US;
+      if (hear) port?.readFrames?.((id, extended, data) => hear(id, extended, data, elapsedUs));
       for (let text = next(elapsedUs); text.length > 0; text = next(elapsedUs)) {
         if (port) await port.write(text);
         else if (!output.write(text)) await once(output, 'drain', { signal: until });
@@ -87,24 +90,32 @@ function checkKind({ kind, format, tunnels, lapM }: StreamOptions): void {
   }
 }
 
-function speaker(options: StreamOptions, startUs: number): (elapsedUs: number) => Uint8Array | string {
+interface Speaker {
+  next: (elapsedUs: number) => Uint8Array | string;
+  /** Takes frames of others on its bus. */
+  hear?: VehicleBus['hear'];
+}
+
+function speaker(options: StreamOptions, startUs: number): Speaker {
   const { kind, seed, tunnels, lapM } = options;
   const physical = physicalKindOf(kind);
   if (options.format === 'candump') {
-    const bus = physical
-      ? new VehicleBus(physical.create(seed), physical.network, { ...options, startUs })
-      : new CanBus({ ...options, startUs });
-    return (elapsedUs) => bus.next(elapsedUs);
+    if (!physical) {
+      const bus = new CanBus({ ...options, startUs });
+      return { next: (elapsedUs) => bus.next(elapsedUs) };
+    }
+    const bus = new VehicleBus(physical.create(seed), physical.network, { ...options, startUs });
+    return {
+      next: (elapsedUs) => bus.next(elapsedUs),
+      hear: (id, extended, data, elapsedUs) => bus.hear(id, extended, data, elapsedUs),
+    };
   }
-  const motion = physical?.create(seed, lapM === undefined ? tunnels : inEachLap(tunnels, lapM));
   if (options.format === 'imu') {
     const imu = new Imu({ seed: options.seed, rateHz: options.sensorRateHz });
-    return (elapsedUs) => imu.next(elapsedUs);
+    return { next: (elapsedUs) => imu.next(elapsedUs) };
   }
-  if (options.format === 'ubx') {
-    const ublox = new UbloxReceiver({ ...options, startUs, ...(motion && { motion }) });
-    return (elapsedUs) => ublox.next(elapsedUs);
-  }
-  const receiver = new GpsReceiver({ ...options, startUs, ...(motion && { motion }) });
-  return (elapsedUs) => receiver.next(elapsedUs);
+  const motion = physical?.create(seed, lapM === undefined ? tunnels : inEachLap(tunnels, lapM));
+  const Receiver = options.format === 'ubx' ? UbloxReceiver : GpsReceiver;
+  const receiver = new Receiver({ ...options, startUs, ...(motion && { motion }) });
+  return { next: (elapsedUs) => receiver.next(elapsedUs) };
 }

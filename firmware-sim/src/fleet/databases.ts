@@ -1,6 +1,10 @@
 import { dbcText } from '../vehicle/ecu/dbc.js';
 import { physicalKindOf, streamsOf } from '../vehicle/kinds.js';
+import type { PlannedVehicle } from '../scenario/load.js';
 import { ask } from '../verdict/ask.js';
+
+/** The cloud's own, of answers to OBD-II and UDS. */
+const OBD = 'obd2';
 
 /**
  * Tells a cloud what the frames of a fleet mean, so that signals can be asked for at once: a database for each kind,
@@ -8,7 +12,7 @@ import { ask } from '../verdict/ask.js';
  */
 export async function teachCloud(
   url: string,
-  vehicles: readonly { gateway: string; kind: string }[],
+  vehicles: readonly Pick<PlannedVehicle, 'gateway' | 'kind' | 'firmware'>[],
   signal: AbortSignal,
 ): Promise<void> {
   for (const kind of new Set(vehicles.map((vehicle) => vehicle.kind))) {
@@ -27,14 +31,18 @@ export async function teachCloud(
       },
     );
     const buses = streamsOf(kind).filter(({ format }) => format === 'candump');
-    for (const { gateway } of vehicles.filter((vehicle) => vehicle.kind === kind)) {
+    for (const { gateway, firmware } of vehicles.filter((vehicle) => vehicle.kind === kind)) {
+      const assigned = firmware?.diagnosticsUs === undefined ? [name] : [name, OBD];
       for (const { stream } of buses) {
-        await ask(
-          url,
-          '/v1/assignments',
-          { gateway, stream, database: name, replace: 'true' },
-          { method: 'POST', signal },
-        );
+        for (const database of assigned) {
+          await ask(
+            url,
+            '/v1/assignments',
+            // Both apply: the answers' identifiers are no messages of the vehicle's.
+            { gateway, stream, database, replace: 'true' },
+            { method: 'POST', signal },
+          );
+        }
       }
     }
   }

@@ -7,6 +7,9 @@ import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
 
 const Count = Type.Integer({ minimum: 0 });
 
+/** As `Firmware` has it. */
+const FirmwareRecord = Type.Object({ diagnosticsUs: Type.Optional(Count) });
+
 const StreamEntry = Type.Object({
   gateway: Type.String(),
   stream: Type.String(),
@@ -16,6 +19,7 @@ const StreamEntry = Type.Object({
   seed: Count,
   fixRateHz: Type.Number(),
   tunnels: Type.Optional(Type.Array(Type.Object({ fromM: Type.Number(), toM: Type.Number() }))),
+  firmware: Type.Optional(FirmwareRecord),
   /** When it departed, µs after the start, and how long it drove; absent where it did so all the time. */
   trip: Type.Optional(Type.Object({ departsUs: Count, lastsUs: Count })),
   records: Count,

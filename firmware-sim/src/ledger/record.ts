@@ -6,9 +6,11 @@ import type { SpeechOptions, VehicleStream } from '../vehicle/kinds.js';
 import { linesOf, MinuteDigest, minutesOf } from './minutes.js';
 import type { StreamEntry } from './ledger.js';
 
+type SpokenAs = Pick<PlannedVehicle, 'seed' | 'fixRateHz' | 'tunnels' | 'firmware' | 'trip'>;
+
 /** What one stream of a vehicle says, again and again the same. `startUs`, `durationUs`: of the scenario. */
 export const speechOf = (
-  { seed, fixRateHz, tunnels, trip }: Pick<PlannedVehicle, 'seed' | 'fixRateHz' | 'tunnels' | 'trip'>,
+  { seed, fixRateHz, tunnels, firmware, trip }: SpokenAs,
   startUs: number,
   durationUs: number,
 ): SpeechOptions => ({
@@ -17,6 +19,7 @@ export const speechOf = (
   startUs: startUs + (trip?.departsUs ?? 0),
   durationUs: trip?.lastsUs ?? durationUs,
   ...(tunnels && { tunnels }),
+  ...(firmware && { firmware }),
 });
 
 /** Writes what a stream says into a file, and sums it up for the ledger. Memory doesn't depend on its length. */
@@ -37,10 +40,17 @@ export async function recordStream(
   }
   file.end();
   await written;
-  const { gateway, kind, seed, fixRateHz, tunnels, trip } = vehicle;
+  const { gateway, kind, seed, fixRateHz, tunnels, firmware, trip } = vehicle;
   const minutes = digest
     .finish()
     .map(({ minute, records, hash }): StreamEntry['minutes'][number] => [minute, records, hash]);
-  const made = { kind, seed, fixRateHz, ...(tunnels && { tunnels }), ...(trip && { trip }) };
+  const made = {
+    kind,
+    seed,
+    fixRateHz,
+    ...(tunnels && { tunnels }),
+    ...(firmware && { firmware }),
+    ...(trip && { trip }),
+  };
   return { gateway, stream, format, ...made, records: digest.records, minutes };
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CandumpParser, CanFrames, FRAME_BRS, FRAME_ESI, FRAME_FD, lineResult } from '@fleetlog/shared/can';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { loadLibc } from './libc.js';
-import type { Port } from './port.js';
+import type { Port, TakeFrame } from './port.js';
 
 /* linux/can.h, linux/can/raw.h, asm-generic/errno.h */
 const AF_CAN = 29;
@@ -18,6 +18,13 @@ const ENOBUFS = 105;
 /** The interface's queue is full: a frame leaves in less. */
 const FULL_MS = 1;
 
+const ID_MASK = 0x1fff_ffff;
+const EFF_FLAG = 0x8000_0000;
+/** Remote and error frames. */
+const NO_DATA_FLAGS = 0x6000_0000;
+/** In one go, so that a flood doesn't hold the vehicle up. */
+const READ_FRAMES_MAX = 256;
+
 type WriteCall = (fd: number, bytes: Uint8Array, length: number) => number;
 
 /** Puts the frames of candump text on a CAN interface of the kernel, real or virtual. */
@@ -26,10 +33,17 @@ export class CanInterface implements Port {
   private readonly frames = new CanFrames();
   private readonly packet = Buffer.alloc(FD_BYTES);
 
+  private readonly received = Buffer.alloc(FD_BYTES);
+
   private constructor(
     readonly name: string,
     private readonly fd: number,
-    private readonly calls: { write: WriteCall; close: (fd: number) => number; errno: () => number },
+    private readonly calls: {
+      write: WriteCall;
+      read: WriteCall;
+      close: (fd: number) => number;
+      errno: () => number;
+    },
   ) {}
 
   /** Errors: FLEETLOG_PLATFORM where the kernel has no CAN, FLEETLOG_SOURCE where it hasn't this interface. */
@@ -45,6 +59,7 @@ export class CanInterface implements Port {
       'int bind(int, const uint8_t *, uint32_t)',
     );
     const write = call<WriteCall>('int64_t write(int, const uint8_t *, size_t)');
+    const read = call<WriteCall>('int64_t read(int, _Inout_ uint8_t *, size_t)');
     const fd = socket(AF_CAN, SOCK_RAW_NONBLOCK, CAN_RAW);
     if (fd < 0) {
       throw new FleetlogError(
@@ -64,7 +79,7 @@ export class CanInterface implements Port {
         `There is no CAN interface ${name}: sudo ip link add dev ${name} type vcan && sudo ip link set ${name} up.`,
       );
     }
-    return new CanInterface(name, fd, { write, close, errno });
+    return new CanInterface(name, fd, { write, read, close, errno });
   }
 
   /** Resolves when the kernel has all frames. Errors: FLEETLOG_SOURCE where the interface is down. */
@@ -84,6 +99,19 @@ export class CanInterface implements Port {
         }
         await sleep(FULL_MS);
       }
+    }
+  }
+
+  /** Gives what others have put on the interface: classic data frames. Its own aren't among them. */
+  readFrames(take: TakeFrame): void {
+    const { received } = this;
+    for (let i = 0; i < READ_FRAMES_MAX; i++) {
+      const bytes = this.calls.read(this.fd, received, FD_BYTES);
+      if (bytes <= 0) return; // EAGAIN; an interface that is down tells the next write
+      const id = received.readUInt32LE(0);
+      if (bytes !== CLASSIC_BYTES || (id & NO_DATA_FLAGS) !== 0) continue;
+      const data = Uint8Array.from(received.subarray(HEAD_BYTES, HEAD_BYTES + Math.min(8, received[4])));
+      take(id & ID_MASK, (id & EFF_FLAG) !== 0, data);
     }
   }
 

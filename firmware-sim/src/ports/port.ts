@@ -3,12 +3,17 @@ import { CanInterface } from './can-interface.js';
 import { GpsdServer } from './gpsd-server.js';
 import { PseudoTerminal } from './pseudo-terminal.js';
 
+/** A classic data frame; `id` without flags. The data belong to who takes them. */
+export type TakeFrame = (id: number, extended: boolean, data: Uint8Array) => void;
+
 /** Where a simulated device speaks, in the place of standard output. */
 export interface Port extends AsyncDisposable {
   /** What others have to open, for the line that says so. */
   readonly name: string;
   /** Takes whole lines, packets or reports; what nobody hears is lost, as on a wire. */
   write(bytes: Uint8Array | string): void | Promise<void>;
+  /** Gives the frames that others have sent since the last time; CAN interfaces only. */
+  readFrames?(take: TakeFrame): void;
   /** What others send to the device; pseudo-terminals only. */
   onInput?(listener: (bytes: Uint8Array) => void): void;
 }

@@ -1,3 +1,5 @@
+import type { TakeFrame } from './port.js';
+
 const CR = 13;
 const BELL = '\x07';
 const OK = '\r';
@@ -9,6 +11,8 @@ export interface SlcanAdapterOptions {
   refuses?: string;
   /** Answers no command, as some firmware does. Default false. */
   isMute?: boolean;
+  /** Gets the classic data frames that the host sends. Default: it takes none. */
+  onFrame?: TakeFrame;
 }
 
 /**
@@ -93,9 +97,27 @@ export class SlcanAdapter {
         return OK;
       case 'F':
         return this.isOpen ? `F${this.flags()}${OK}` : BELL;
+      case 't':
+      case 'T':
+        return this.transmit(command);
       default:
         return BELL;
     }
+  }
+
+  /** `tIIILDD…` or `TIIIIIIIILDD…`: a data frame for the bus. */
+  private transmit(command: string): string {
+    const { onFrame } = this.options;
+    const match = /^(?:t([0-7][0-9A-F]{2})|T([01][0-9A-F]{7}))([0-8])((?:[0-9A-F]{2})*)$/i.exec(command);
+    if (!onFrame || !this.isOpen || !match) return BELL;
+    const [, short, long, bytes, data] = match;
+    if (data.length !== 2 * Number(bytes)) return BELL;
+    onFrame(
+      Number.parseInt(short ?? long, 16),
+      short === undefined,
+      Uint8Array.from(Buffer.from(data, 'hex')),
+    );
+    return short === undefined ? 'Z\r' : 'z\r';
   }
 
   private flags(): string {

@@ -3,7 +3,9 @@ import { LOOP_M } from '../vehicle/physics/road.js';
 import { checkConfig, durationMs, readYaml } from '@fleetlog/shared/config';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { physicalKindOf } from '../vehicle/kinds.js';
+import type { Firmware } from '../vehicle/firmware.js';
 import { Prng } from '../vehicle/prng.js';
+import { planFirmware } from './firmware.js';
 import { budgetBytes, metres, ScenarioSchema, type FaultName, type Scenario } from './schema.js';
 import type { Stretch } from '../vehicle/stretches.js';
 
@@ -32,6 +34,7 @@ export interface PlannedVehicle {
   fixRateHz: number;
   /** Without satellites; absent where there are none. */
   tunnels?: Stretch[];
+  firmware?: Firmware;
   /** When it departs, µs after the start, and how long it drives; absent where it does so all the time. */
   trip?: Trip;
 }
@@ -87,20 +90,24 @@ function planFleet(scenario: Scenario, source: string): FleetPlan {
   ) {
     throw refused(source, '"trip" goes with real time and virtual time ("speed": 1 or max) only');
   }
-  const vehicles = Object.entries(scenario.vehicles).flatMap(([group, { kind, count, fixRate, trip }]) =>
-    Array.from({ length: count }, (_, i): PlannedVehicle => {
-      const gateway = count === 1 ? group : `${group}-${i + 1}`;
-      return {
-        gateway,
-        kind,
-        seed: seedOf(seed, gateway),
-        fixRateHz: fixRate,
-        ...(tunnels.length > 0 && { tunnels }),
-        ...(trip !== undefined && {
-          trip: tripOf(trip, seedOf(seed, gateway), durationUs, `vehicles.${group}.trip`),
-        }),
-      };
-    }),
+  const vehicles = Object.entries(scenario.vehicles).flatMap(
+    ([group, { kind, count, fixRate, trip, firmware }]) =>
+      Array.from({ length: count }, (_, i): PlannedVehicle => {
+        const gateway = count === 1 ? group : `${group}-${i + 1}`;
+        return {
+          gateway,
+          kind,
+          seed: seedOf(seed, gateway),
+          fixRateHz: fixRate,
+          ...(tunnels.length > 0 && { tunnels }),
+          ...(firmware && {
+            firmware: planFirmware(firmware, kind, `vehicles.${group}.firmware`, source),
+          }),
+          ...(trip !== undefined && {
+            trip: tripOf(trip, seedOf(seed, gateway), durationUs, `vehicles.${group}.trip`),
+          }),
+        };
+      }),
   );
   if (vehicles.length === 0 || vehicles.length > VEHICLES_MAX) {
     throw refused(source, `"vehicles" must be 1 to ${VEHICLES_MAX} in all, not ${vehicles.length}`);

@@ -1,5 +1,6 @@
 import { Type, type Static } from '@fleetlog/shared/schema';
 import { Duration } from '@fleetlog/shared/config';
+import { FirmwareSchema } from './firmware.js';
 import { kindNames } from '../vehicle/kinds.js';
 
 const closed = { additionalProperties: false };
@@ -36,6 +37,7 @@ const VehicleSchema = Type.Object(
       default: 1,
       description: 'GPS fixes a second',
     }),
+    firmware: Type.Optional(FirmwareSchema),
   },
   closed,
 );

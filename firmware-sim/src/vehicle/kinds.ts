@@ -1,6 +1,7 @@
 import { candumpText } from './can-bus.js';
 import { VehicleBus } from './ecu/bus.js';
 import type { NetworkSpec } from './ecu/description.js';
+import type { Firmware } from './firmware.js';
 import { nmeaText } from './gps.js';
 import { cityBus } from './networks/city-bus.js';
 import { combustionCar } from './networks/combustion-car.js';
@@ -36,6 +37,8 @@ export interface SpeechOptions {
   fixRateHz: number;
   /** Metres of its road without satellites; for kinds with a road. */
   tunnels?: readonly { fromM: number; toM: number }[];
+  /** For kinds with physics. */
+  firmware?: Firmware;
 }
 
 /** One thing in a vehicle that speaks, and how a gateway hears it. */

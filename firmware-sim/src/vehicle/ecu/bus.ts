@@ -1,15 +1,21 @@
 import { Prng } from '../prng.js';
-import { arbitrationPriority, CandumpLines, LINE_BYTES_MAX, lineHead } from '../candump-line.js';
-import { quantity } from '../physics/quantities.js';
+import { arbitrationPriority, CandumpLines, LINE_BYTES_MAX } from '../candump-line.js';
+import type { Firmware } from '../firmware.js';
 import type { PhysicalVehicle } from '../physics/vehicle.js';
-import type { MessageSpec, NetworkSpec } from './description.js';
-import { HISTORY_STEPS, MessageEncoder, type History } from './encoder.js';
+import type { NetworkSpec } from './description.js';
+import { DiagnosedUnit } from './diagnostics/control-unit.js';
+import { Tester } from './diagnostics/tester.js';
+import { vinOf } from './diagnostics/vin.js';
+import { HISTORY_STEPS, type History } from './encoder.js';
 import { frameBits } from './frame-bits.js';
+import { FrameQueue } from './frame-queue.js';
+import { MessageSender, type BusSender } from './sender.js';
 
 export interface VehicleBusOptions {
   seed: number;
   startUs: number;
   interfaceName?: string;
+  firmware?: Firmware | undefined;
 }
 
 /** Counted since the start. */
@@ -25,33 +31,23 @@ const CHUNK_BYTES = 64 * 1024;
 const STEP_US = 10_000;
 /** The receiver's interrupt comes this much after the frame's end, at most. */
 const LATENCY_US_MAX = 12;
-const CLOCK_ERROR = 60e-6; // ECU crystals
-/** An event message isn't repeated faster, whatever changes. */
-const EVENT_GAP_US = 20_000;
-
-interface Sender {
-  spec: MessageSpec;
-  encoder: MessageEncoder;
-  head: Uint8Array;
-  periodUs: number;
-  jitterUs: number;
-  /** Row of the quantity that makes it speak, or -1, and what it was when it spoke last. */
-  trigger: number;
-  lastValue: number;
-  lastSentUs: number;
-  /** When its next cycle begins, and when it is ready to send; µs since the start. */
-  cycleUs: number;
-  dueUs: number;
-}
+/** Identifiers that can be sent to the bus from outside: more than testers need. */
+const OUTSIDE_IDS_MAX = 32;
 
 /**
  * A vehicle's CAN bus as `candump -L` text: cyclic messages with jitter and crystals that drift, event messages when
- * something changes, one frame at a time on the wire for as long as its bits with their stuff bits take, the lowest
- * identifier first where several wait. A pure function of vehicle and options.
+ * something changes, a control unit that answers a tester, one frame at a time on the wire for as long as its bits with
+ * their stuff bits take, the lowest identifier first where several wait. A pure function of vehicle and options, and of
+ * what is sent to it from outside.
  */
 export class VehicleBus {
   readonly counters: BusCounters = { frames: 0, busyUs: 0, waited: 0 };
-  private readonly senders: Sender[];
+  /** By priority. */
+  private readonly senders: BusSender[];
+  private readonly eventSenders: readonly MessageSender[];
+  private readonly outside = new Map<number, FrameQueue>();
+  private readonly unit: DiagnosedUnit;
+  private readonly tester: Tester | undefined;
   private readonly prng: Prng;
   private readonly history: History;
   private readonly lines = new CandumpLines();
@@ -66,7 +62,7 @@ export class VehicleBus {
   constructor(
     private readonly vehicle: PhysicalVehicle,
     network: NetworkSpec,
-    { seed, startUs, interfaceName = 'can0' }: VehicleBusOptions,
+    { seed, startUs, interfaceName = 'can0', firmware = {} }: VehicleBusOptions,
   ) {
     const prng = new Prng(seed, 20);
     this.prng = prng;
@@ -74,24 +70,39 @@ export class VehicleBus {
     this.bitUs = 1e6 / network.bitrate;
     const rows = Array.from({ length: HISTORY_STEPS }, () => Float64Array.from(vehicle.values));
     this.history = { rows, newest: 0 };
-    this.senders = [...network.messages]
+    const messages = [...network.messages]
       .sort((a, b) => priorityOf(a) - priorityOf(b))
-      .map((spec): Sender => {
-        const periodUs = spec.cycleMs * 1000 * (1 + prng.gauss() * CLOCK_ERROR);
-        const cycleUs = (spec.wakesMs ?? 0) * 1000 + prng.between(0, Math.min(periodUs, 1e6));
-        return {
-          spec,
-          encoder: new MessageEncoder(spec, prng),
-          head: lineHead(interfaceName, spec.id, spec.extended ? 8 : 3, '#'),
-          periodUs,
-          jitterUs: 15 + spec.cycleMs * 3,
-          trigger: spec.event ? quantity[spec.event] : -1,
-          lastValue: spec.event ? vehicle.values[quantity[spec.event]] : 0,
-          lastSentUs: 0,
-          cycleUs,
-          dueUs: cycleUs,
-        };
-      });
+      .map((spec) => new MessageSender(spec, this.history, interfaceName, prng));
+    this.eventSenders = messages.filter(({ trigger }) => trigger >= 0);
+    const extended = network.messages.some((message) => message.extended);
+    const [node] = Object.keys(network.nodes);
+    this.unit = new DiagnosedUnit(
+      { seed, values: vehicle.values, vin: vinOf(seed) },
+      { extended, node, interfaceName },
+      (data, endUs) => this.tester?.take(data, endUs),
+    );
+    if (firmware.diagnosticsUs !== undefined) {
+      this.tester = new Tester(firmware.diagnosticsUs, { extended, interfaceName }, (id, data, endUs) =>
+        this.unit.take(id, extended, data, endUs),
+      );
+    }
+    this.senders = [...messages, this.unit.queue, ...(this.tester?.queues ?? [])];
+    this.senders.sort((a, b) => priorityOf(a) - priorityOf(b));
+  }
+
+  /** A frame that somebody outside sends at `elapsedUs`; it takes its turn on the wire, and isn't in the text. */
+  hear(id: number, extended: boolean, data: Uint8Array, elapsedUs: number): void {
+    const key = extended ? id + 2 ** 29 : id;
+    let queue = this.outside.get(key);
+    if (!queue) {
+      if (this.outside.size === OUTSIDE_IDS_MAX) return;
+      const onSent = (sent: Uint8Array, endUs: number): void => this.unit.take(id, extended, sent, endUs);
+      queue = new FrameQueue({ id, extended, node: '', onSent });
+      this.outside.set(key, queue);
+      this.senders.push(queue);
+      this.senders.sort((a, b) => priorityOf(a) - priorityOf(b));
+    }
+    queue.push(data, Math.max(elapsedUs, this.freeUs));
   }
 
   /**
@@ -113,7 +124,7 @@ export class VehicleBus {
   }
 
   /** The message that gets the bus next: the first by priority of those that wait, else the next that is due. */
-  private arbitrate(): Sender {
+  private arbitrate(): BusSender {
     const { senders, freeUs } = this;
     let first = senders[0];
     for (let i = 0; i < senders.length; i++) {
@@ -132,35 +143,27 @@ export class VehicleBus {
       vehicle.advanceTo(nowUs);
       history.newest = (history.newest + 1) % HISTORY_STEPS;
       history.rows[history.newest].set(vehicle.values);
-      for (const sender of this.senders) if (sender.trigger >= 0) woke = this.trigger(sender, nowUs) || woke;
+      for (const sender of this.eventSenders)
+        woke = sender.look(vehicle.values[sender.trigger], nowUs) || woke;
     }
     return woke;
   }
 
-  private trigger(sender: Sender, nowUs: number): boolean {
-    const value = this.vehicle.values[sender.trigger];
-    if (value === sender.lastValue || nowUs < (sender.spec.wakesMs ?? 0) * 1000) return false;
-    if (nowUs - sender.lastSentUs < EVENT_GAP_US || sender.dueUs <= nowUs) return false;
-    sender.lastValue = value;
-    sender.dueUs = nowUs + this.prng.between(100, 900); // the ECU's own loop
-    return true;
-  }
-
-  private send(sender: Sender, beginUs: number, out: Uint8Array, at: number): number {
+  private send(sender: BusSender, beginUs: number, out: Uint8Array, at: number): number {
     const { counters, prng } = this;
-    const { spec, encoder } = sender;
-    encoder.encode(this.history);
-    const onWireUs = frameBits(spec.id, spec.extended === true, encoder.data) * this.bitUs;
+    const data = sender.prepare();
+    const onWireUs = frameBits(sender.id, sender.extended, data) * this.bitUs;
     if (sender.dueUs < this.freeUs) counters.waited++;
     counters.frames++;
     counters.busyUs += onWireUs;
     this.freeUs = beginUs + onWireUs;
     this.stampUs = Math.max(this.stampUs + 1, Math.floor(this.freeUs + prng.unit() * LATENCY_US_MAX));
-    sender.lastSentUs = beginUs;
-    while (sender.cycleUs <= beginUs) sender.cycleUs += sender.periodUs;
-    sender.dueUs = Math.max(this.freeUs, sender.cycleUs + Math.abs(prng.gauss()) * sender.jitterUs);
-    return this.lines.write(out, at, this.startUs + this.stampUs, sender.head, encoder.data);
+    const isHeard = sender.head.length > 0;
+    const end = isHeard ? this.lines.write(out, at, this.startUs + this.stampUs, sender.head, data) : at;
+    sender.sent(beginUs, this.freeUs);
+    return end;
   }
 }
 
-const priorityOf = ({ id, extended }: MessageSpec): number => arbitrationPriority(id, extended === true);
+const priorityOf = ({ id, extended }: { id: number; extended?: boolean }): number =>
+  arbitrationPriority(id, extended === true);
