@@ -6,8 +6,12 @@ export interface BusFrame {
   timeUs: number;
   id: number;
   isExtended: boolean;
+  /** Then `id` is the flag with the class of error. */
+  isError: boolean;
   data: Uint8Array;
 }
+
+const ERROR_FRAME = 0x2000_0000;
 
 /** What a bus says up to a moment. */
 export function listen(bus: VehicleBus, startUs: number, untilUs: number): BusFrame[] {
@@ -21,10 +25,12 @@ export function listen(bus: VehicleBus, startUs: number, untilUs: number): BusFr
     .map((line) => {
       const match = /^\((\d{10})\.(\d{6})\) can0 ([0-9A-F]{3}|[0-9A-F]{8})#((?:[0-9A-F]{2})*)$/.exec(line);
       assert.ok(match, line);
+      const id = parseInt(match[3], 16);
       return {
         timeUs: Number(match[1]) * 1e6 + Number(match[2]) - startUs,
-        id: parseInt(match[3], 16),
-        isExtended: match[3].length === 8,
+        id,
+        isExtended: match[3].length === 8 && id < ERROR_FRAME,
+        isError: id >= ERROR_FRAME,
         data: Uint8Array.from(Buffer.from(match[4], 'hex')),
       };
     });

@@ -77,17 +77,20 @@ describe('fleetlog-sim', () => {
   });
 
   it('stream speaks as a kind of vehicle on its road, which has tunnels', async () => {
-    const said = async (...args: string[]): Promise<string> => {
+    const says = async (wanted: RegExp, ...args: string[]): Promise<void> => {
       const child = spawn(process.execPath, [bin, 'stream', '--kind', 'truck', '--seed', '17', ...args]);
-      child.stdout.setEncoding('latin1');
-      const [first] = (await once(child.stdout, 'data')) as [string];
-      child.kill('SIGTERM');
-      await once(child, 'close');
-      return first;
+      const closed = once(child, 'close');
+      let said = '';
+      for await (const text of child.stdout.setEncoding('latin1')) {
+        said += text;
+        if (wanted.test(said)) child.kill('SIGTERM');
+      }
+      await closed;
+      assert.match(said, wanted);
     };
-    assert.match(await said('--format', 'candump'), /can0 0CF00400#/); // EEC1 of J1939
-    assert.match(await said('--format', 'nmea'), /GPRMC,[\d.]+,A,/);
-    assert.match(await said('--format', 'nmea', '--tunnel', '0m-50m', '--lap', '500m'), /GPRMC,[\d.]+,V,/);
+    await says(/can0 0CF00400#/, '--format', 'candump'); // EEC1 of J1939
+    await says(/GPRMC,[\d.]+,A,/, '--format', 'nmea');
+    await says(/GPRMC,[\d.]+,V,/, '--format', 'nmea', '--tunnel', '0m-50m', '--lap', '500m');
   });
 
   it('stream ends quietly when nobody reads any more', async () => {

@@ -23,6 +23,21 @@ const good = 'name: town\nduration: 10s\nvehicles:\n  car: { kind: generic }\n';
 describe('a scenario', () => {
   const refused: [what: string, text: string, complaint: RegExp][] = [
     ['an unknown key', `${good}  van: { kind: generic, wheels: 4 }\n`, /unknown key "vehicles\.van\.wheels"/],
+    [
+      'a node that the kind has not',
+      `${good}  van: { kind: truck, firmware: { nodeFaults: [{ node: ABS, at: 1s, for: 1s }] } }\n`,
+      /"vehicles\.van\.firmware\.nodeFaults\.0\.node" must be one of ENG, /,
+    ],
+    [
+      'firmware without physics',
+      `${good}  van: { kind: generic, firmware: { diagnostics: 5s } }\n`,
+      /"vehicles\.van\.firmware" needs a vehicle with physics/,
+    ],
+    [
+      'a tester that asks too often',
+      `${good}  van: { kind: truck, firmware: { diagnostics: 5ms } }\n`,
+      /"vehicles\.van\.firmware\.diagnostics" must be at least 1s/,
+    ],
     ['an unknown key at the top', `${good}weather: rain\n`, /unknown key "weather"/],
     ['a missing key', good.replace('duration: 10s\n', ''), /missing key "duration"/],
     ['a duration without a unit', good.replace('10s', '10'), /"duration" must be a duration such as/],

@@ -8,7 +8,23 @@ import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
 const Count = Type.Integer({ minimum: 0 });
 
 /** As `Firmware` has it. */
-const FirmwareRecord = Type.Object({ diagnosticsUs: Type.Optional(Count) });
+const FirmwareRecord = Type.Object({
+  diagnosticsUs: Type.Optional(Count),
+  disturbances: Type.Optional(
+    Type.Object({
+      bitErrorRate: Type.Number(),
+      faults: Type.Array(
+        Type.Object({
+          node: Type.String(),
+          atUs: Count,
+          forUs: Count,
+          share: Type.Number(),
+          restartUs: Count,
+        }),
+      ),
+    }),
+  ),
+});
 
 const StreamEntry = Type.Object({
   gateway: Type.String(),

@@ -2,4 +2,24 @@
 export interface Firmware {
   /** A telematics unit asks the control unit of engine or drive that often, µs. */
   diagnosticsUs?: number;
+  disturbances?: BusDisturbances;
+}
+
+/** What destroys frames. */
+export interface BusDisturbances {
+  /** Share of all bits on the bus that are disturbed. */
+  bitErrorRate: number;
+  faults: NodeFault[];
+}
+
+/** A control unit whose frames get destroyed, as by a bad contact of its own. */
+interface NodeFault {
+  /** Of the network; GATEWAY is the one that listens and asks. */
+  node: string;
+  atUs: number;
+  forUs: number;
+  /** Of its frames, 0 to 1. */
+  share: number;
+  /** How long its software waits after bus-off; the standard's 1408 bits at least. */
+  restartUs: number;
 }

@@ -6,6 +6,8 @@ import type { NetworkSpec } from './description.js';
 import { DiagnosedUnit } from './diagnostics/control-unit.js';
 import { Tester } from './diagnostics/tester.js';
 import { vinOf } from './diagnostics/vin.js';
+import { Disturbances, GATEWAY, type Destroyed } from './errors/disturbances.js';
+import { ErrorFrames } from './errors/error-frames.js';
 import { HISTORY_STEPS, type History } from './encoder.js';
 import { frameBits } from './frame-bits.js';
 import { FrameQueue } from './frame-queue.js';
@@ -25,9 +27,15 @@ export interface BusCounters {
   busyUs: number;
   /** Frames that were ready while another one was sent. */
   waited: number;
+  /** Frames that were destroyed; their time on the wire is in `busyUs`. */
+  destroyed: number;
+  /** How often a node went off the bus. */
+  busOffs: number;
 }
 
 const CHUNK_BYTES = 64 * 1024;
+/** A frame, or an error frame and what became of the controller. */
+const LINES_AT_ONCE_MAX = 3;
 const STEP_US = 10_000;
 /** The receiver's interrupt comes this much after the frame's end, at most. */
 const LATENCY_US_MAX = 12;
@@ -41,13 +49,16 @@ const OUTSIDE_IDS_MAX = 32;
  * what is sent to it from outside.
  */
 export class VehicleBus {
-  readonly counters: BusCounters = { frames: 0, busyUs: 0, waited: 0 };
+  readonly counters: BusCounters = { frames: 0, busyUs: 0, waited: 0, destroyed: 0, busOffs: 0 };
   /** By priority. */
   private readonly senders: BusSender[];
   private readonly eventSenders: readonly MessageSender[];
   private readonly outside = new Map<number, FrameQueue>();
   private readonly unit: DiagnosedUnit;
   private readonly tester: Tester | undefined;
+  /** Undefined where nothing ever goes wrong. */
+  readonly disturbances: Disturbances | undefined;
+  private readonly errorFrames: ErrorFrames | undefined;
   private readonly prng: Prng;
   private readonly history: History;
   private readonly lines = new CandumpLines();
@@ -86,6 +97,12 @@ export class VehicleBus {
         this.unit.take(id, extended, data, endUs),
       );
     }
+    if (firmware.disturbances) {
+      const nodes = Object.keys(network.nodes);
+      this.disturbances = new Disturbances(seed, nodes, this.bitUs, firmware.disturbances);
+      const own = this.disturbances.nodes.get(GATEWAY)!;
+      this.errorFrames = new ErrorFrames(this.lines, interfaceName, own);
+    }
     this.senders = [...messages, this.unit.queue, ...(this.tester?.queues ?? [])];
     this.senders.sort((a, b) => priorityOf(a) - priorityOf(b));
   }
@@ -112,7 +129,7 @@ export class VehicleBus {
   next(elapsedUs: number): Uint8Array {
     const out = this.chunk;
     let at = 0;
-    while (at <= CHUNK_BYTES - LINE_BYTES_MAX) {
+    while (at <= CHUNK_BYTES - LINES_AT_ONCE_MAX * LINE_BYTES_MAX) {
       const winner = this.arbitrate();
       const beginUs = Math.max(this.freeUs, winner.dueUs);
       // What changes before that may make an event message speak first.
@@ -149,19 +166,60 @@ export class VehicleBus {
     return woke;
   }
 
-  private send(sender: BusSender, beginUs: number, out: Uint8Array, at: number): number {
-    const { counters, prng } = this;
+  private send(sender: BusSender, beginUs: number, out: Uint8Array, place: number): number {
+    const { counters } = this;
     const data = sender.prepare();
-    const onWireUs = frameBits(sender.id, sender.extended, data) * this.bitUs;
+    const bits = frameBits(sender.id, sender.extended, data);
+    const destroyed = this.disturbances?.strike(sender.node, beginUs, bits);
     if (sender.dueUs < this.freeUs) counters.waited++;
-    counters.frames++;
+    const onWireUs = (destroyed?.wireBits ?? bits) * this.bitUs;
     counters.busyUs += onWireUs;
     this.freeUs = beginUs + onWireUs;
-    this.stampUs = Math.max(this.stampUs + 1, Math.floor(this.freeUs + prng.unit() * LATENCY_US_MAX));
-    const isHeard = sender.head.length > 0;
-    const end = isHeard ? this.lines.write(out, at, this.startUs + this.stampUs, sender.head, data) : at;
-    sender.sent(beginUs, this.freeUs);
+    this.stampUs = Math.max(this.stampUs + 1, Math.floor(this.freeUs + this.prng.unit() * LATENCY_US_MAX));
+    const end = this.hearOnWire(sender, data, destroyed, out, place);
+    if (destroyed) {
+      counters.destroyed++;
+      if (destroyed.offUntilUs !== undefined) this.putOff(sender.node, destroyed.offUntilUs);
+    } else {
+      counters.frames++;
+      sender.sent(beginUs, this.freeUs);
+    }
+    if (this.disturbances) this.suspend(sender.node, this.disturbances);
     return end;
+  }
+
+  /** What the listener's interface tells of it, written behind `place`. */
+  private hearOnWire(
+    { head, extended }: BusSender,
+    data: Uint8Array,
+    destroyed: Destroyed | undefined,
+    out: Uint8Array,
+    place: number,
+  ): number {
+    const { errorFrames } = this;
+    const timeUs = this.startUs + this.stampUs;
+    let at = place;
+    if (errorFrames) {
+      if (destroyed && !errorFrames.isDeaf)
+        return errorFrames.destroyed(out, at, timeUs, destroyed, extended);
+      at = errorFrames.state(out, at, timeUs);
+      if (errorFrames.isDeaf) return at;
+    }
+    return head.length > 0 && !destroyed ? this.lines.write(out, at, timeUs, head, data) : at;
+  }
+
+  private putOff(node: string, untilUs: number): void {
+    this.counters.busOffs++;
+    for (const sender of this.senders) if (sender.node === node) sender.drop(untilUs);
+  }
+
+  /** A node that is error-passive lets others go first behind a frame of its own. */
+  private suspend(node: string, disturbances: Disturbances): void {
+    const untilUs = this.freeUs + disturbances.suspendBits(node) * this.bitUs;
+    if (untilUs === this.freeUs) return;
+    for (const sender of this.senders) {
+      if (sender.node === node) sender.dueUs = Math.max(sender.dueUs, untilUs);
+    }
   }
 }
 

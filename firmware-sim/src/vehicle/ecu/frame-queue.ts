@@ -17,6 +17,8 @@ export interface FrameQueueOptions {
   interfaceName?: string;
   /** Called when a frame has been sent. */
   onSent: (data: Uint8Array, endUs: number) => void;
+  /** Called when what was in it is gone, and it can send again from `atUs` on. */
+  onRestart?: (atUs: number) => void;
 }
 
 /** Sends single frames under one identifier, each when it is due; of those that are, the first given first. */
@@ -28,20 +30,22 @@ export class FrameQueue implements BusSender {
   dueUs = Infinity;
   private readonly frames: QueuedFrame[] = [];
   private readonly onSent: FrameQueueOptions['onSent'];
-  private restsUs = Infinity;
+  private readonly onRestart: FrameQueueOptions['onRestart'];
+  private offUntilUs = 0;
 
-  constructor({ id, extended, node, interfaceName, onSent }: FrameQueueOptions) {
+  constructor({ id, extended, node, interfaceName, onSent, onRestart }: FrameQueueOptions) {
     this.id = id;
     this.extended = extended;
     this.node = node;
     this.head =
       interfaceName === undefined ? new Uint8Array(0) : lineHead(interfaceName, id, extended ? 8 : 3, '#');
     this.onSent = onSent;
+    this.onRestart = onRestart;
   }
 
-  /** Nothing where the control unit has no power, or the queue is full. */
+  /** Nothing while the control unit can't send, or where the queue is full. */
   push(data: Uint8Array, dueUs: number): void {
-    if (dueUs >= this.restsUs || this.frames.length >= FRAMES_MAX) return;
+    if (dueUs < this.offUntilUs || this.frames.length >= FRAMES_MAX) return;
     const behind = this.frames.findIndex((frame) => frame.dueUs > dueUs);
     this.frames.splice(behind < 0 ? this.frames.length : behind, 0, { data, dueUs });
     this.settle();
@@ -64,18 +68,19 @@ export class FrameQueue implements BusSender {
     this.onSent(data, endUs);
   }
 
-  drop(): void {
+  drop(untilUs: number): void {
+    this.offUntilUs = untilUs;
     this.frames.length = 0;
     this.settle();
+    if (untilUs < Infinity) this.onRestart?.(untilUs);
   }
 
-  wake(): void {
-    this.restsUs = Infinity;
+  wake(atUs: number): void {
+    this.drop(atUs);
   }
 
-  rest(atUs: number): void {
-    this.restsUs = atUs;
-    this.drop();
+  rest(): void {
+    this.drop(Infinity);
   }
 
   private settle(): void {

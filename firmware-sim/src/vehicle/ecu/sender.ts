@@ -18,8 +18,8 @@ export interface BusSender {
   prepare(): Uint8Array;
   /** Its frame was on the wire, without an error. */
   sent(beginUs: number, endUs: number): void;
-  /** Its controller went off the bus: what it had to send is gone. */
-  drop(): void;
+  /** Its controller is off the bus until then: what it had to send is gone. */
+  drop(untilUs: number): void;
   /** Its control unit has power from now on. */
   wake(atUs: number): void;
   /** It says nothing from now on until it is woken. */
@@ -84,8 +84,10 @@ export class MessageSender implements BusSender {
     this.nextCycle(beginUs, endUs);
   }
 
-  drop(): void {
+  drop(untilUs: number): void {
     this.isPrepared = false;
+    this.awakeUs = Math.max(this.awakeUs, untilUs);
+    this.dueUs = Math.max(this.dueUs, untilUs);
   }
 
   /** Looks at its quantity after a step of physics; true where that made it ready to send. */

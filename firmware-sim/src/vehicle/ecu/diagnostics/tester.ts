@@ -1,3 +1,4 @@
+import { GATEWAY } from '../errors/disturbances.js';
 import { FrameQueue } from '../frame-queue.js';
 import { addressesOf } from './addresses.js';
 import { IsoTpEnd } from './iso-tp.js';
@@ -8,8 +9,6 @@ const BETWEEN_US = 20_000;
 /** After the network's wake-up. */
 const BEGINS_US = 2e6;
 const PADDING = 0x55;
-/** The node that the recordings are made by. */
-const GATEWAY = 'GATEWAY';
 
 interface Question {
   forAll: boolean;
@@ -58,7 +57,8 @@ export class Tester {
     onSent: (id: number, data: Uint8Array, endUs: number) => void,
   ) {
     const addresses = addressesOf(extended);
-    const options = { extended, node: GATEWAY, interfaceName };
+    const onRestart = (atUs: number): void => this.start(atUs);
+    const options = { extended, node: GATEWAY, interfaceName, onRestart };
     this.queues = [
       new FrameQueue({
         ...options,
@@ -93,8 +93,9 @@ export class Tester {
     this.end.take(data, atUs);
   }
 
-  /** Begins anew: the network is awake from `atUs` on. */
-  start(atUs: number): void {
+  /** Begins anew: it can send from `atUs` on. */
+  private start(atUs: number): void {
+    this.cancel();
     this.questions = [...identification, ...round];
     this.next = 0;
     this.roundUs = atUs + BEGINS_US;
@@ -105,8 +106,7 @@ export class Tester {
   private ask(dueUs: number, instead = false): void {
     if (instead) {
       this.next--;
-      this.end.cancel();
-      if (this.pendingForAll) this.queues[0].cancel(this.pendingForAll);
+      this.cancel();
     }
     if (this.next === this.questions.length) {
       this.questions = round;
@@ -121,5 +121,10 @@ export class Tester {
     data.set([payload.length, ...payload]);
     this.pendingForAll = data;
     this.queues[0].push(data, atUs);
+  }
+
+  private cancel(): void {
+    this.end.cancel();
+    if (this.pendingForAll) this.queues[0].cancel(this.pendingForAll);
   }
 }
