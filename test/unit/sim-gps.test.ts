@@ -73,51 +73,54 @@ describe('the simulated GPS receiver', () => {
     for (const sentence of void_) assert.match(sentence, /^\$GPRMC,\d{6}\.\d\d,V,,,,,,,\d{6},,,N\*/);
   });
 
-  it('tells the same drive in packets of u-blox as in sentences', () => {
-    const fixCount = 600;
-    const ublox = new UbloxReceiver({ seed: 7, startUs });
-    const nmea = new GpsReceiver({ seed: 7, startUs });
-    const fixesOf = (chunks: Uint8Array[]): Fix[] => {
-      const fixes: Fix[] = [];
-      const reader = new LineReader();
-      const positions = new PositionReader((_timeUs, fix) => fixes.push(fix.slice()));
-      for (const [i, chunk] of chunks.entries()) {
-        const report = reader.read(chunk, 0, chunk.length, startUs);
-        assert.ok(typeof report === 'object', 'a report');
-        positions.take(report, startUs + i * 1000);
+  for (const start of ['warm', 'hot', undefined] as const) {
+    it(`tells the same drive in packets of u-blox as in sentences (start: ${start ?? 'long ago'})`, () => {
+      const fixCount = 600;
+      const firmware = start && { receiver: { start, canyons: [] } };
+      const ublox = new UbloxReceiver({ seed: 7, startUs, firmware });
+      const nmea = new GpsReceiver({ seed: 7, startUs, firmware });
+      const fixesOf = (chunks: Uint8Array[]): Fix[] => {
+        const fixes: Fix[] = [];
+        const reader = new LineReader();
+        const positions = new PositionReader((_timeUs, fix) => fixes.push(fix.slice()));
+        for (const [i, chunk] of chunks.entries()) {
+          const report = reader.read(chunk, 0, chunk.length, startUs);
+          assert.ok(typeof report === 'object', 'a report');
+          positions.take(report, startUs + i * 1000);
+        }
+        positions.finish();
+        return fixes;
+      };
+      const packets: Uint8Array[] = [];
+      const sentences: Uint8Array[] = [];
+      for (let i = 0; i < fixCount; i++) {
+        const { packets: own, text } = cutPackets(ublox.next(Infinity));
+        packets.push(...own);
+        const said = nmea.next(Infinity);
+        assert.equal(text, said, 'the sentences between the packets');
+        sentences.push(...said.split(/(?<=\n)/).map((line) => Buffer.from(line)));
       }
-      positions.finish();
-      return fixes;
-    };
-    const packets: Uint8Array[] = [];
-    const sentences: Uint8Array[] = [];
-    for (let i = 0; i < fixCount; i++) {
-      const { packets: own, text } = cutPackets(ublox.next(Infinity));
-      packets.push(...own);
-      const said = nmea.next(Infinity);
-      assert.equal(text, said, 'the sentences between the packets');
-      sentences.push(...said.split(/(?<=\n)/).map((line) => Buffer.from(line)));
-    }
-    const [own, theirs] = [fixesOf(packets), fixesOf(sentences)];
-    assert.equal(own.length, fixCount);
-    assert.equal(theirs.length, fixCount);
-    assert.ok(own.some((fix) => fix[at.mode] === 1) && own.some((fix) => fix[at.mode] === 3));
-    for (const [i, fix] of own.entries()) {
-      const other = theirs[i];
-      assert.equal(fix[at.mode], other[at.mode]);
-      assert.equal(fix[at.time], other[at.time]);
-      if (fix[at.mode] === 1) continue;
-      for (const [name, tolerance] of [
-        ['latitude', 2e-7],
-        ['longitude', 3e-7],
-        ['altitude', 0.051],
-        ['speed', 0.002],
-        ['track', 0.0051],
-        ['hdop', 0.006],
-        ['satellitesUsed', 0],
-      ] as const) {
-        assert.ok(Math.abs(fix[at[name]] - other[at[name]]) <= tolerance, `${name} of fix ${i}`);
+      const [own, theirs] = [fixesOf(packets), fixesOf(sentences)];
+      assert.equal(own.length, fixCount);
+      assert.equal(theirs.length, fixCount);
+      assert.ok(own.some((fix) => fix[at.mode] === 1) && own.some((fix) => fix[at.mode] === 3));
+      for (const [i, fix] of own.entries()) {
+        const other = theirs[i];
+        assert.equal(fix[at.mode], other[at.mode]);
+        assert.equal(fix[at.time], other[at.time]);
+        if (fix[at.mode] === 1) continue;
+        for (const [name, tolerance] of [
+          ['latitude', 2e-7],
+          ['longitude', 3e-7],
+          ['altitude', 0.051],
+          ['speed', 0.002],
+          ['track', 0.0051],
+          ['hdop', 0.006],
+          ['satellitesUsed', 0],
+        ] as const) {
+          assert.ok(Math.abs(fix[at[name]] - other[at[name]]) <= tolerance, `${name} of fix ${i}`);
+        }
       }
-    }
-  });
+    });
+  }
 });

@@ -7,9 +7,17 @@ import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
 
 const Count = Type.Integer({ minimum: 0 });
 
+const StretchRecord = Type.Object({ fromM: Type.Number(), toM: Type.Number() });
+
 /** As `Firmware` has it. */
 const FirmwareRecord = Type.Object({
   diagnosticsUs: Type.Optional(Count),
+  receiver: Type.Optional(
+    Type.Object({
+      start: Type.Union([Type.Literal('cold'), Type.Literal('warm'), Type.Literal('hot')]),
+      canyons: Type.Array(StretchRecord),
+    }),
+  ),
   disturbances: Type.Optional(
     Type.Object({
       bitErrorRate: Type.Number(),
@@ -34,7 +42,7 @@ const StreamEntry = Type.Object({
   kind: Type.String(),
   seed: Count,
   fixRateHz: Type.Number(),
-  tunnels: Type.Optional(Type.Array(Type.Object({ fromM: Type.Number(), toM: Type.Number() }))),
+  tunnels: Type.Optional(Type.Array(StretchRecord)),
   firmware: Type.Optional(FirmwareRecord),
   /** When it departed, µs after the start, and how long it drove; absent where it did so all the time. */
   trip: Type.Optional(Type.Object({ departsUs: Count, lastsUs: Count })),

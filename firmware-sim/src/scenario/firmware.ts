@@ -2,8 +2,9 @@ import { checkConfig, Duration, durationMs, readYaml } from '@fleetlog/shared/co
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { Type, type Static } from '@fleetlog/shared/schema';
 import { GATEWAY } from '../vehicle/ecu/errors/disturbances.js';
-import type { BusDisturbances, Firmware } from '../vehicle/firmware.js';
+import type { BusDisturbances, Firmware, ReceiverSettings } from '../vehicle/firmware.js';
 import { physicalKindOf } from '../vehicle/kinds.js';
+import { Stretches, stretches } from './road.js';
 
 type Refuse = (key: string, what: string) => never;
 
@@ -23,12 +24,26 @@ const NodeFaultSchema = Type.Object(
   { ...closed, description: 'A node whose frames are destroyed' },
 );
 
+const ReceiverSchema = Type.Object(
+  {
+    start: Type.String({
+      pattern: '^(cold|warm|hot)$',
+      unit: 'start: cold, warm, hot',
+      default: 'hot',
+      description: 'What the GPS receiver knows when it is switched on',
+    }),
+    canyons: Stretches('By place: streets between high houses, which reflect what satellites send'),
+  },
+  { ...closed, description: 'A GPS receiver that was just switched on' },
+);
+
 /** How the electronics of a vehicle behave; `scenarios/README.md` explains it. */
 export const FirmwareSchema = Type.Object(
   {
     diagnostics: Type.Optional(
       Duration('A tester asks the control unit for OBD-II and UDS that often; default: none does'),
     ),
+    receiver: Type.Optional(ReceiverSchema),
     bitErrorRate: Type.Optional(
       Type.Number({
         minimum: 0,
@@ -61,6 +76,7 @@ export function planFirmware(given: GivenFirmware, kind: string, path: string, s
   return {
     ...(diagnostics !== undefined && { diagnosticsUs: us(diagnostics) }),
     ...(disturbances && { disturbances }),
+    ...(given.receiver && { receiver: planReceiver(given.receiver, refuse) }),
   };
 }
 
@@ -78,6 +94,14 @@ function planDisturbances(
   });
   return { bitErrorRate, faults };
 }
+
+const planReceiver = (
+  { start, canyons = [] }: Static<typeof ReceiverSchema>,
+  refuse: Refuse,
+): ReceiverSettings => ({
+  start: start as ReceiverSettings['start'],
+  canyons: stretches(canyons, (i, what) => refuse(`.receiver.canyons.${i}`, what)),
+});
 
 /** A file with the keys of `firmware` alone. Errors: FLEETLOG_CONFIG. */
 export const loadFirmware = (path: string, kind: string): Firmware =>

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
-import { LOOP_M } from '../vehicle/physics/road.js';
 import { checkConfig, durationMs, readYaml } from '@fleetlog/shared/config';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { physicalKindOf } from '../vehicle/kinds.js';
 import type { Firmware } from '../vehicle/firmware.js';
 import { Prng } from '../vehicle/prng.js';
 import { planFirmware } from './firmware.js';
-import { budgetBytes, metres, ScenarioSchema, type FaultName, type Scenario } from './schema.js';
+import { stretches } from './road.js';
+import { budgetBytes, ScenarioSchema, type FaultName, type Scenario } from './schema.js';
 import type { Stretch } from '../vehicle/stretches.js';
 
 const DURATION_US_MAX = 86_400e6;
@@ -73,8 +73,12 @@ function planFleet(scenario: Scenario, source: string): FleetPlan {
   }
   const virtualStartUs = Date.parse(start) * 1000;
   if (!Number.isFinite(virtualStartUs)) throw refused(source, `"start" is no date: ${start}`);
-  const tunnels = stretches(scenario.tunnels, 'tunnels', source);
-  const zones = stretches(scenario.deadZones, 'deadZones', source);
+  const stretchesOf = (key: 'tunnels' | 'deadZones'): Stretch[] =>
+    stretches(scenario[key] ?? [], (i, what) => {
+      throw refused(source, `"${key}.${i}" ${what}`);
+    });
+  const tunnels = stretchesOf('tunnels');
+  const zones = stretchesOf('deadZones');
   const tripOf = (lasts: string, vehicleSeed: number, wholeUs: number, key: string): Trip => {
     const lastsUs = Math.round(durationMs(lasts) * 1000);
     if (lastsUs <= 0 || lastsUs > wholeUs)
@@ -130,17 +134,6 @@ function planFleet(scenario: Scenario, source: string): FleetPlan {
       planFault(fault, `faults.${i}`, vehicles, durationUs, source),
     ),
   };
-}
-
-function stretches(given: Scenario['tunnels'], key: string, source: string): Stretch[] {
-  return (given ?? []).map(({ from, to }, i) => {
-    const [fromM, toM] = [metres(from), metres(to)];
-    if (fromM < toM && toM <= LOOP_M) return { fromM, toM };
-    throw refused(
-      source,
-      `"${key}.${i}" must begin before it ends, within the ${LOOP_M / 1000} km of the road`,
-    );
-  });
 }
 
 function planFault(

@@ -1,6 +1,7 @@
 import { Type, type Static } from '@fleetlog/shared/schema';
 import { Duration } from '@fleetlog/shared/config';
 import { FirmwareSchema } from './firmware.js';
+import { Stretches } from './road.js';
 import { kindNames } from '../vehicle/kinds.js';
 
 const closed = { additionalProperties: false };
@@ -42,24 +43,9 @@ const VehicleSchema = Type.Object(
   closed,
 );
 
-const distancePattern = '^\\d+(\\.\\d+)?\\s*(m|km)$';
-const Distance = (description: string) =>
-  Type.String({ pattern: distancePattern, unit: 'distance such as 300m, 1.5km', description });
-
 /** Bytes of a checked budget. */
 export const budgetBytes = (text: string): number =>
   Math.round(Number.parseFloat(text) * (text.endsWith('MB') ? 1e6 : text.endsWith('kB') ? 1000 : 1));
-
-/** Metres of a checked distance. */
-export const metres = (text: string): number => Number.parseFloat(text) * (text.endsWith('km') ? 1000 : 1);
-
-const Stretches = (description: string) =>
-  Type.Optional(
-    Type.Array(
-      Type.Object({ from: Distance('Metres of road from the start'), to: Distance('Where it ends') }, closed),
-      { maxItems: 100, description },
-    ),
-  );
 
 const FaultSchema = Type.Object(
   {

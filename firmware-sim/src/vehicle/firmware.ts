@@ -1,8 +1,19 @@
+import type { Stretch } from './stretches.js';
+
 /** How the electronics of a vehicle behave, beside what its network says; by default they do nothing of it. */
 export interface Firmware {
   /** A telematics unit asks the control unit of engine or drive that often, µs. */
   diagnosticsUs?: number;
   disturbances?: BusDisturbances;
+  receiver?: ReceiverSettings;
+}
+
+/** A GPS receiver that was just switched on, and where houses reflect. */
+export interface ReceiverSettings {
+  /** What it still knows: nothing; time and almanac; also where its satellites are. */
+  start: 'cold' | 'warm' | 'hot';
+  /** Street canyons, metres of the road. */
+  canyons: Stretch[];
 }
 
 /** What destroys frames. */

@@ -29,10 +29,10 @@ export function* nmeaText(options: GpsOptions & { durationUs: number }): Generat
 }
 
 /** The four sentences of a fix. */
-export function sentencesOf({ timeUs, place }: GpsFix): string {
+export function sentencesOf({ timeUs, place, knows }: GpsFix): string {
   const iso = new Date(timeUs / 1000).toISOString(); // 2026-11-22T21:08:27.000Z
-  const hms = iso.slice(11, 19).replaceAll(':', '') + iso.slice(19, 22);
-  const date = iso.slice(8, 10) + iso.slice(5, 7) + iso.slice(2, 4);
+  const hms = knows.knowsTime ? iso.slice(11, 19).replaceAll(':', '') + iso.slice(19, 22) : '';
+  const date = knows.knowsDate ? iso.slice(8, 10) + iso.slice(5, 7) + iso.slice(2, 4) : '';
   if (!place) {
     return [
       `GPGGA,${hms},,,,,0,00,,,M,,M,,`,
@@ -54,7 +54,7 @@ export function sentencesOf({ timeUs, place }: GpsFix): string {
   );
   return [
     `GPGGA,${hms},${where},1,${String(satellites.length).padStart(2, '0')},${hdop},${altitude},M,-19.8,M,,`,
-    `GPGSA,A,3,${slots.join(',')},1.85,${hdop},1.60`,
+    `GPGSA,A,3,${slots.join(',')},${place.pdop.toFixed(2)},${hdop},${place.vdop.toFixed(2)}`,
     `GPRMC,${hms},A,${where},${knots},${course},${date},,,A`,
     `GPVTG,${course},T,,M,${knots},N,${(speedMps * 3.6).toFixed(3)},K,A`,
   ]

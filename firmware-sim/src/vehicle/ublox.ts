@@ -8,7 +8,7 @@ const WEEK_MS = 604_800_000;
 /** Height of the sea above the ellipsoid at home. */
 const GEOID_M = -19.8;
 /** NAV-PVT: date, time, and that its seconds are certain. */
-const TIME_VALID = 0x07;
+const valid = { date: 0x01, time: 0x02, leapSeconds: 0x04 } as const;
 const TIME_ACCURACY_NS = 30;
 
 /**
@@ -34,14 +34,16 @@ export class UbloxReceiver {
   }
 }
 
-function timeOfWeekMs({ timeUs }: GpsFix): number {
+/** By the receiver's own clock as long as it knows no other. */
+function timeOfWeekMs({ timeUs, runUs, knows }: GpsFix): number {
+  if (!knows.knowsTime) return Math.round(runUs / 1000);
   return (Math.round(timeUs / 1000) - GPS_START_MS + LEAP_SECONDS * 1000) % WEEK_MS;
 }
 
 function navPvt(fix: GpsFix): Buffer {
   const payload = Buffer.alloc(92);
-  const { timeUs, place } = fix;
-  const time = new Date(Math.floor(timeUs / 1e6) * 1000);
+  const { timeUs, runUs, place, knows } = fix;
+  const time = new Date(knows.knowsDate ? Math.floor(timeUs / 1e6) * 1000 : GPS_START_MS + runUs / 1000);
   payload.writeUInt32LE(timeOfWeekMs(fix), 0);
   payload.writeUInt16LE(time.getUTCFullYear(), 4);
   payload.writeUInt8(time.getUTCMonth() + 1, 6);
@@ -49,7 +51,12 @@ function navPvt(fix: GpsFix): Buffer {
   payload.writeUInt8(time.getUTCHours(), 8);
   payload.writeUInt8(time.getUTCMinutes(), 9);
   payload.writeUInt8(time.getUTCSeconds(), 10);
-  payload.writeUInt8(TIME_VALID, 11);
+  payload.writeUInt8(
+    (knows.knowsDate ? valid.date : 0) |
+      (knows.knowsTime ? valid.time : 0) |
+      (knows.knowsLeapSeconds ? valid.leapSeconds : 0),
+    11,
+  );
   payload.writeUInt32LE(TIME_ACCURACY_NS, 12);
   payload.writeInt32LE(Math.round((timeUs % 1e6) * 1000), 16);
   if (!place) return payload;
@@ -71,15 +78,17 @@ function navPvt(fix: GpsFix): Buffer {
   payload.writeInt32LE(Math.round(course * 1e5), 64);
   payload.writeUInt32LE(120, 68);
   payload.writeUInt32LE(150_000, 72);
-  payload.writeUInt16LE(185, 76);
+  payload.writeUInt16LE(Math.round(place.pdop * 100), 76);
   return payload;
 }
 
 function navDop(fix: GpsFix): Buffer {
   const payload = Buffer.alloc(18);
   payload.writeUInt32LE(timeOfWeekMs(fix), 0);
-  const hdop = fix.place?.hdop ?? 99.99;
-  const hundredths = [2.1, 1.85, 1, 1.6, hdop, hdop * 0.7, hdop * 0.7].map((dop) => Math.round(100 * dop));
+  const { hdop, vdop, pdop } = fix.place ?? { hdop: 99.99, vdop: 99.99, pdop: 99.99 };
+  const time = vdop / 1.6;
+  const dops = [Math.hypot(pdop, time), pdop, time, vdop, hdop, hdop * 0.7, hdop * 0.7];
+  const hundredths = dops.map((dop) => Math.min(9999, Math.round(100 * dop)));
   for (const [i, dop] of hundredths.entries()) payload.writeUInt16LE(dop, 4 + 2 * i);
   return payload;
 }
