@@ -38,6 +38,16 @@ describe('a scenario', () => {
       `${good}  van: { kind: truck, firmware: { diagnostics: 5ms } }\n`,
       /"vehicles\.van\.firmware\.diagnostics" must be at least 1s/,
     ],
+    [
+      'a key that is turned off before it is turned on',
+      `${good}  van: { kind: truck, firmware: { ignition: [{ on: 5s, off: 4s }] } }\n`,
+      /"vehicles\.van\.firmware\.ignition\.0\.off" must come after "on"/,
+    ],
+    [
+      'a receiver that starts in no known way',
+      `${good}  van: { kind: truck, firmware: { receiver: { start: lukewarm } } }\n`,
+      /firmware\.receiver\.start.*cold, warm, hot/,
+    ],
     ['an unknown key at the top', `${good}weather: rain\n`, /unknown key "weather"/],
     ['a missing key', good.replace('duration: 10s\n', ''), /missing key "duration"/],
     ['a duration without a unit', good.replace('10s', '10'), /"duration" must be a duration such as/],

@@ -1,4 +1,5 @@
 import { dbcText } from '../vehicle/ecu/dbc.js';
+import { describedNetwork } from '../vehicle/ecu/power/management.js';
 import { physicalKindOf, streamsOf } from '../vehicle/kinds.js';
 import type { PlannedVehicle } from '../scenario/load.js';
 import { ask } from '../verdict/ask.js';
@@ -25,7 +26,7 @@ export async function teachCloud(
       { name, file: `${kind}.dbc` },
       {
         method: 'POST',
-        body: dbcText(physical.network),
+        body: dbcText(describedNetwork(physical.network)),
         headers: { 'content-type': 'application/octet-stream' },
         signal,
       },

@@ -1,5 +1,6 @@
 import type { FleetPlan, PlannedVehicle } from '../scenario/load.js';
 import type { FaultName } from '../scenario/schema.js';
+import { Ignition } from '../vehicle/ignition.js';
 import { physicalKindOf } from '../vehicle/kinds.js';
 import type { Stretch } from '../vehicle/stretches.js';
 
@@ -36,7 +37,9 @@ export function timelineOf(plan: FleetPlan): Happening[] {
 /** When a vehicle drives into and out of stretches of its road. */
 function passages(vehicle: PlannedVehicle, stretches: readonly Stretch[], durationUs: number): Happening[] {
   const { departsUs, lastsUs } = vehicle.trip ?? { departsUs: 0, lastsUs: durationUs };
-  const drive = physicalKindOf(vehicle.kind)!.create(vehicle.seed);
+  const alwaysOn = physicalKindOf(vehicle.kind)!.create(vehicle.seed);
+  const ignition = vehicle.firmware?.ignition;
+  const drive = ignition ? new Ignition(alwaysOn, ignition) : alwaysOn;
   const found: Happening[] = [];
   let wasInside = false;
   for (let drivenUs = 0; drivenUs <= lastsUs; drivenUs += LOOK_US) {

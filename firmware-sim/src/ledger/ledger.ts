@@ -12,6 +12,7 @@ const StretchRecord = Type.Object({ fromM: Type.Number(), toM: Type.Number() });
 /** As `Firmware` has it. */
 const FirmwareRecord = Type.Object({
   diagnosticsUs: Type.Optional(Count),
+  ignition: Type.Optional(Type.Array(Type.Object({ onUs: Count, offUs: Type.Optional(Count) }))),
   receiver: Type.Optional(
     Type.Object({
       start: Type.Union([Type.Literal('cold'), Type.Literal('warm'), Type.Literal('hot')]),

@@ -2,7 +2,7 @@ import { checkConfig, Duration, durationMs, readYaml } from '@fleetlog/shared/co
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { Type, type Static } from '@fleetlog/shared/schema';
 import { GATEWAY } from '../vehicle/ecu/errors/disturbances.js';
-import type { BusDisturbances, Firmware, ReceiverSettings } from '../vehicle/firmware.js';
+import type { BusDisturbances, Firmware, IgnitionPeriod, ReceiverSettings } from '../vehicle/firmware.js';
 import { physicalKindOf } from '../vehicle/kinds.js';
 import { Stretches, stretches } from './road.js';
 
@@ -37,6 +37,14 @@ const ReceiverSchema = Type.Object(
   { ...closed, description: 'A GPS receiver that was just switched on' },
 );
 
+const IgnitionSchema = Type.Object(
+  {
+    on: Duration('When the key is turned on, from the start of the drive'),
+    off: Type.Optional(Duration('When it is turned off: as soon as the vehicle stands; default: never')),
+  },
+  closed,
+);
+
 /** How the electronics of a vehicle behave; `scenarios/README.md` explains it. */
 export const FirmwareSchema = Type.Object(
   {
@@ -44,6 +52,13 @@ export const FirmwareSchema = Type.Object(
       Duration('A tester asks the control unit for OBD-II and UDS that often; default: none does'),
     ),
     receiver: Type.Optional(ReceiverSchema),
+    ignition: Type.Optional(
+      Type.Array(IgnitionSchema, {
+        minItems: 1,
+        maxItems: 100,
+        description: 'When control units are awake; default: all the time',
+      }),
+    ),
     bitErrorRate: Type.Optional(
       Type.Number({
         minimum: 0,
@@ -76,6 +91,7 @@ export function planFirmware(given: GivenFirmware, kind: string, path: string, s
   return {
     ...(diagnostics !== undefined && { diagnosticsUs: us(diagnostics) }),
     ...(disturbances && { disturbances }),
+    ...(given.ignition && { ignition: planIgnition(given.ignition, refuse) }),
     ...(given.receiver && { receiver: planReceiver(given.receiver, refuse) }),
   };
 }
@@ -93,6 +109,18 @@ function planDisturbances(
     return { node, atUs: us(at), forUs: us(lasts), share, restartUs: us(restart) };
   });
   return { bitErrorRate, faults };
+}
+
+function planIgnition(given: NonNullable<GivenFirmware['ignition']>, refuse: Refuse): IgnitionPeriod[] {
+  let afterUs = 0;
+  return given.map(({ on, off }, i) => {
+    const onUs = us(on);
+    const offUs = off === undefined ? undefined : us(off);
+    if (onUs < afterUs) refuse(`.ignition.${i}.on`, 'must come behind the period before');
+    if (offUs !== undefined && offUs <= onUs) refuse(`.ignition.${i}.off`, 'must come after "on"');
+    afterUs = offUs ?? Infinity;
+    return { onUs, ...(offUs !== undefined && { offUs }) };
+  });
 }
 
 const planReceiver = (

@@ -6,6 +6,15 @@ export interface Firmware {
   diagnosticsUs?: number;
   disturbances?: BusDisturbances;
   receiver?: ReceiverSettings;
+  /** In order; on all the time where absent. */
+  ignition?: IgnitionPeriod[];
+}
+
+/** When the key is turned, µs since the start. */
+export interface IgnitionPeriod {
+  onUs: number;
+  /** Not before the vehicle stands; never where absent. */
+  offUs?: number;
 }
 
 /** A GPS receiver that was just switched on, and where houses reflect. */

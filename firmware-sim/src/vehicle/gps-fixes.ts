@@ -1,5 +1,6 @@
 import { Drive } from './drive.js';
 import type { Firmware, ReceiverSettings } from './firmware.js';
+import { Ignition } from './ignition.js';
 import { GpsReception, type Reception, type Sky } from './gps-reception.js';
 import { Prng } from './prng.js';
 
@@ -82,7 +83,9 @@ export class GpsFixes {
   private errorNorthM = 0;
 
   constructor(options: GpsOptions) {
-    this.drive = options.motion ?? new Drive(options.seed);
+    const motion = options.motion ?? new Drive(options.seed);
+    const ignition = options.firmware?.ignition;
+    this.drive = ignition ? new Ignition(motion, ignition) : motion;
     this.prng = new Prng(options.seed, 3);
     this.startUs = options.startUs;
     this.receiver = options.firmware?.receiver;

@@ -11,6 +11,7 @@ import { ErrorFrames } from './errors/error-frames.js';
 import { HISTORY_STEPS, type History } from './encoder.js';
 import { frameBits } from './frame-bits.js';
 import { FrameQueue } from './frame-queue.js';
+import { NetworkPower } from './power/network-power.js';
 import { MessageSender, type BusSender } from './sender.js';
 
 export interface VehicleBusOptions {
@@ -58,6 +59,7 @@ export class VehicleBus {
   private readonly tester: Tester | undefined;
   /** Undefined where nothing ever goes wrong. */
   readonly disturbances: Disturbances | undefined;
+  private readonly power: NetworkPower | undefined;
   private readonly errorFrames: ErrorFrames | undefined;
   private readonly prng: Prng;
   private readonly history: History;
@@ -103,8 +105,12 @@ export class VehicleBus {
       const own = this.disturbances.nodes.get(GATEWAY)!;
       this.errorFrames = new ErrorFrames(this.lines, interfaceName, own);
     }
-    this.senders = [...messages, this.unit.queue, ...(this.tester?.queues ?? [])];
+    if (firmware.ignition)
+      this.power = new NetworkPower(vehicle, firmware.ignition, network, { seed, interfaceName });
+    const onRequest = [this.unit.queue, ...(this.tester?.queues ?? [])];
+    this.senders = [...messages, ...onRequest, ...(this.power?.management ?? [])];
     this.senders.sort((a, b) => priorityOf(a) - priorityOf(b));
+    this.power?.start(this.senders);
   }
 
   /** A frame that somebody outside sends at `elapsedUs`; it takes its turn on the wire, and isn't in the text. */
@@ -153,13 +159,15 @@ export class VehicleBus {
 
   /** Lets the vehicle drive up to `untilUs`; true as soon as a message became due that wasn't. */
   private live(untilUs: number): boolean {
-    const { vehicle, history } = this;
+    const { vehicle, history, power } = this;
     let woke = false;
     while (!woke && (this.steps + 1) * STEP_US <= untilUs) {
       const nowUs = ++this.steps * STEP_US;
-      vehicle.advanceTo(nowUs);
+      if (power) woke = power.advanceTo(nowUs, this.senders);
+      else vehicle.advanceTo(nowUs);
       history.newest = (history.newest + 1) % HISTORY_STEPS;
       history.rows[history.newest].set(vehicle.values);
+      power?.stop(history.rows[history.newest]);
       for (const sender of this.eventSenders)
         woke = sender.look(vehicle.values[sender.trigger], nowUs) || woke;
     }
