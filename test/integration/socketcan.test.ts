@@ -11,6 +11,8 @@ import { hasUml, runInUml, whyNoUml } from '../support/uml.js';
 
 /** What the guest did (gateway-guest.ts). */
 interface Sent {
+  /** Frames of the simulated vehicle on the first interface. */
+  bySimulator: number;
   /** Frames of the second one, which has a small buffer. */
   small: number;
   buses: BusReport[];
@@ -99,7 +101,11 @@ describe('fleetlog-gateway on a kernel with virtual CAN interfaces', function ()
 
   it('brings every frame as candump does, time included: classic, CAN FD, remote, errors', () => {
     // Debian 12's candump doesn't show raw DLCs.
-    assert.equal(exports['all'].replace(/_[9A-F]$/gm, ''), reference);
+    const ours = exports['all'].replace(/_[9A-F]$/gm, '').split('\n');
+    const theirs = reference.split('\n');
+    const differs = ours.findIndex((line, i) => line !== theirs[i]);
+    assert.equal(ours[differs], theirs[differs], `line ${differs}`);
+    assert.equal(ours.length, theirs.length);
     assert.deepEqual(
       framesOf(exports['all']).filter((frame) => /_[9A-F]$/.test(frame)),
       ['7A5#1122334455667788_F', '125#R8_E'],
@@ -110,7 +116,8 @@ describe('fleetlog-gateway on a kernel with virtual CAN interfaces', function ()
       frame.replace(/##([4-7])/, (_, flags) => `##${Number(flags) - 4}`),
     );
     assert.deepEqual(heard.slice(0, played.length), played);
-    assert.equal(heard.length, played.length + 7208);
+    assert.ok(sent.bySimulator > 500);
+    assert.equal(heard.length, played.length + sent.bySimulator + 7208);
     assert.ok(!gaps.some(({ stream }) => stream === 'all'));
     assert.deepEqual(eventsOf('all'), [
       'can.opened',

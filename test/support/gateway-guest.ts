@@ -78,24 +78,34 @@ async function candump(): Promise<ChildProcess> {
   return child;
 }
 
-/** A vehicle of `fleetlog-sim` on the bus, until it has said something. */
-async function simulatedVehicle(): Promise<void> {
-  const frames = (): number => readFileSync(reference, 'utf8').split('\n').length;
-  const before = frames();
+const heard = (): number => readFileSync(reference, 'utf8').split('\n').length - 1;
+
+/** A vehicle of `fleetlog-sim` on the bus, until it has said something. Returns how many frames that was. */
+async function simulatedVehicle(before: number): Promise<number> {
+  await until(
+    'candump has written all',
+    () => heard() === before || pause(50).then(() => false),
+    PATIENCE_MS,
+  );
   const sim = fileURLToPath(import.meta.resolve('#sim/cli/bin.js'));
   const vehicle = spawn(process.execPath, [sim, 'stream', '--format', 'candump', '--to', 'can:vcan0'], {
     stdio: 'inherit',
   });
   const ended = once(vehicle, 'exit');
-  await until('a vehicle speaks', () => frames() > before + 500 || pause(50).then(() => false), PATIENCE_MS);
+  await until('a vehicle speaks', () => heard() > before + 500 || pause(50).then(() => false), PATIENCE_MS);
   vehicle.kill('SIGTERM');
   await ended;
+  run('cansend', 'vcan0', '7FE#98');
+  await until('its last frame', () => readFileSync(reference, 'utf8').endsWith(' 7FE#98\n'), PATIENCE_MS);
+  return heard() - before;
 }
 
-async function everySortOfFrame(gateway: MeasuredGateway): Promise<void> {
+/** Returns how many frames the simulated vehicle sent. */
+async function everySortOfFrame(gateway: MeasuredGateway): Promise<number> {
   const witness = await candump();
-  run('canplayer', '-t', '-I', join(folder, 'drive.candump'), 'vcan0=can0');
-  await simulatedVehicle();
+  const drive = join(folder, 'drive.candump');
+  run('canplayer', '-t', '-I', drive, 'vcan0=can0');
+  const bySimulator = await simulatedVehicle(readFileSync(drive, 'utf8').trimEnd().split('\n').length);
   run('cangen', 'vcan0', '-g', '0', '-n', '5000', '-I', 'i', '-L', '8', '-D', 'r');
   run('cangen', 'vcan0', '-g', '0', '-n', '2000', '-f', '-b', '-m'); // CAN FD, with and without bit rate switch
   run('cangen', 'vcan0', '-g', '1', '-n', '200', '-m', '-R');
@@ -108,8 +118,8 @@ async function everySortOfFrame(gateway: MeasuredGateway): Promise<void> {
   run('cansend', 'vcan0', '7FE#99');
   await until('the last frame', () => readFileSync(reference, 'utf8').includes(' 7FE#99\n'), PATIENCE_MS);
   witness.kill();
-  const frames = readFileSync(reference, 'utf8').split('\n').length - 1;
-  await captured(gateway, 'all', frames);
+  await captured(gateway, 'all', heard());
+  return bySimulator;
 }
 
 /** Frames carry their number. The kernel tells of a hole with the next frame that it has room for. */
@@ -170,10 +180,10 @@ const socketcan = (name: string, more: object = {}): object => ({
   });
   await listens('vcan0', 2);
   await listens('vcan1');
-  await everySortOfFrame(gateway);
+  const bySimulator = await everySortOfFrame(gateway);
   const small = await overload(gateway);
   await comesAndGoes(gateway);
   const buses = (await gateway.report())!.streams.find(({ stream }) => stream === 'all')!.buses;
-  writeFileSync(result, JSON.stringify({ small, buses }));
+  writeFileSync(result, JSON.stringify({ bySimulator, small, buses }));
 }
 process.exit(0);

@@ -94,6 +94,44 @@ describe('what the kernel says beside a CAN frame', () => {
     });
   }
 
+  for (const stepUs of [15_000, -15_000]) {
+    it(`is of the wall clock: once that was set by ${stepUs / 1000} ms, frames may wait for longer than that`, () => {
+      const world = { trueUs: startUs };
+      const clock = new VehicleClock(world, startUs);
+      const stamps = new KernelStamps(clock);
+      const offsetUs = stamps.offsetUs + stepUs;
+      clock.wallOffsetUs += stepUs;
+      capture([{ id: 0x123, data: [], softwareUs: clock.nowUs() }], stamps);
+      const stampedUs: number[] = [];
+      const frames = [0, 1, 2, 3].map((i): KernelFrame => {
+        world.trueUs += 20_000;
+        stampedUs.push(clock.monotonicUs());
+        return { id: 0x123, data: [i], softwareUs: clock.nowUs() };
+      });
+      world.trueUs += 20_000;
+      assert.deepEqual(
+        timesOf(capture(frames, stamps)).map((timeUs) => timeUs - offsetUs),
+        stampedUs,
+      );
+    });
+  }
+
+  it('is of the wall clock, also where the first readings of it are slow', () => {
+    const world = { trueUs: startUs };
+    const clock = new VehicleClock(world, startUs);
+    const right = clock.wallOffsetUs;
+    let slow = 10;
+    const slowAtFirst = {
+      monotonicUs: () => clock.monotonicUs(),
+      nowUs: () => {
+        if (slow-- > 0) world.trueUs += 30_000; // another process has the processor
+        return clock.nowUs();
+      },
+      sleep: () => clock.sleep(),
+    };
+    assert.equal(new KernelStamps(slowAtFirst).offsetUs, right);
+  });
+
   it('is how many frames it dropped: each difference is a gap, before the frame that tells of it', () => {
     const drops = [undefined, undefined, 5, 5, 12];
     const news = capture(

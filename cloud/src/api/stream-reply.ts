@@ -27,6 +27,7 @@ export async function sendStream(reply: FastifyReply, options: StreamReplyOption
   const raw = reply.raw;
   const gone = (): void => clientGone.abort(new FleetlogError('FLEETLOG_INTERRUPTED', 'The client is gone.'));
   raw.on('close', gone);
+  if (raw.destroyed) gone(); // while the answer was prepared
   try {
     let piece = headFirst
       ? undefined
