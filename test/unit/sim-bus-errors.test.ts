@@ -96,30 +96,38 @@ describe('a simulated bus with errors', () => {
     assert.ok(frames.some(({ isError }) => isError));
   });
 
-  it('lets a passive sender wait 8 bits more, so that others get in between', () => {
+  it('lets a passive sender wait 8 bits more behind its own frames, an active one none', () => {
+    // Two frames a millisecond of 111 bits or more at 250 kbit/s: often one waits for the other.
+    const messages = [0x100, 0x101].map((id) => ({
+      name: `M${id}`,
+      id,
+      sender: 'A',
+      length: 8,
+      cycleMs: 1,
+      comment: '',
+      signals: [],
+    }));
+    const slow = { name: 'busy', bitrate: 250_000, nodes: { A: '' }, messages };
     // 0.11 · 8 ≈ 0.89: about as many errors as a counter can stand.
-    const bus = busOf({
-      disturbances: {
-        bitErrorRate: 0,
-        faults: [{ node: 'ABS', atUs: 0, forUs: 60e6, share: 0.12, restartUs: 0 }],
-      },
-    });
-    let passiveFrames = 0;
-    let lastUs = 0;
-    let wasPassive = false;
-    for (let untilUs = 1e4; untilUs < 20e6; untilUs += 200) {
+    const faults = [{ node: 'A', atUs: 0, forUs: 60e6, share: 0.12, restartUs: 0 }];
+    const firmware = { disturbances: { bitErrorRate: 0, faults } };
+    const bus = new VehicleBus(create(4), slow, { seed: 4, startUs, firmware });
+    const gapsUs: Record<'active' | 'passive', number[]> = { active: [], passive: [] };
+    let last: { timeUs: number; isPassive: boolean } | undefined;
+    for (let untilUs = 1e4; untilUs < 20e6; untilUs += 100) {
       for (const { timeUs, id, isError, data } of listen(bus, startUs, untilUs)) {
-        const isOwn = !isError && abs.has(id);
-        if (isOwn && wasPassive) {
-          const beganUs = timeUs - frameBits(id, false, data) * bitUs;
-          assert.ok(beganUs - lastUs >= 8 * bitUs - 14, `${beganUs - lastUs} µs behind its last frame`);
-          passiveFrames++;
-        }
-        if (isOwn) lastUs = timeUs;
-        wasPassive = isOwn && bus.disturbances!.nodes.get('ABS')!.isPassive;
+        const beganUs = timeUs - frameBits(id, false, data) * 4;
+        if (!isError && last) gapsUs[last.isPassive ? 'passive' : 'active'].push(beganUs - last.timeUs);
+        const { isPassive } = bus.disturbances!.nodes.get('A')!;
+        last = isError ? undefined : { timeUs, isPassive };
       }
     }
-    assert.ok(passiveFrames > 20, `${passiveFrames} frames`);
+    // Time stamps are up to 12 µs late.
+    assert.ok(
+      gapsUs.passive.length > 100 && Math.min(...gapsUs.passive) >= 32 - 14,
+      `${Math.min(...gapsUs.passive)}`,
+    );
+    assert.ok(gapsUs.active.length > 100 && Math.min(...gapsUs.active) < 14, `${Math.min(...gapsUs.active)}`);
   });
 
   it("tells of the listener's own controller what the kernel would: passive, off, deaf, back", () => {

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { SlcanAdapter } from '#sim/ports/slcan.js';
 import { VehicleBus } from '#sim/vehicle/ecu/bus.js';
 import { kindNames, physicalKindOf } from '#sim/vehicle/kinds.js';
 import { quantity as q } from '#sim/vehicle/physics/quantities.js';
 import type { Firmware } from '#sim/vehicle/firmware.js';
+import { bins } from '../support/chaos/process.js';
 import { listen, type BusFrame } from '../support/bus-frames.js';
 
 const startUs = 1_767_254_400_000_000;
@@ -174,5 +178,42 @@ describe('diagnostics on a simulated bus', () => {
     assert.match(answerTo('0319010800000000', 1.1e6), /^0659010D000002/);
     assert.match(answerTo('0414FFFFFF000000', 1.2e6), /^0154/);
     assert.match(answerTo('0103000000000000', 1.3e6), /^024300/);
+  });
+
+  it('reach through an SLCAN adapter, whose host sends the requests', async () => {
+    const child = spawn(process.execPath, [bins.sim, 'slcan', '--kind', 'combustion-car', '--seed', '5']);
+    const closed = once(child, 'close');
+    child.stdin.write('S6\rO\rt7E080322F19000000000\r');
+    let said = '';
+    let isAllowed = false;
+    for await (const text of child.stdout.setEncoding('latin1')) {
+      said += text;
+      if (!isAllowed && said.includes('t7E881014')) {
+        isAllowed = true;
+        child.stdin.write('t7E083000000000000000\r');
+      }
+      if (/t7E8822.{14}/.test(said)) child.stdin.end();
+    }
+    await closed;
+    const frames = [...said.matchAll(/t7E88([0-9A-F]{16})/g)].map(([, data]) => data);
+    const payload = frames.map((data, i) => data.slice(i === 0 ? 4 : 2)).join('');
+    assert.match(Buffer.from(payload, 'hex').toString('latin1'), /^b\xf1\x90ZZ9[A-HJ-NPR-Z0-9]{14}/);
+    assert.ok(said.includes('z\r'), 'the adapter confirms what it sends');
+    assert.ok(!said.includes('t7E08'), 'and echoes nothing');
+  });
+
+  it('refuse what the adapter can not send: closed, too long, or not as many bytes as it says', () => {
+    const taken: string[] = [];
+    const adapter = new SlcanAdapter({
+      onFrame: (id, _extended, data) => taken.push(`${id} ${data.length}`),
+    });
+    const take = (command: string): string => adapter.take(Buffer.from(`${command}\r`));
+    assert.equal(take('t7DF20102'), '\x07');
+    take('O');
+    for (const bad of ['t7DF9010203040506070809', 't7DF201', 't8DF0', 'T3000000000'])
+      assert.equal(take(bad), '\x07');
+    assert.equal(take('t7DF20102'), 'z\r');
+    assert.equal(take('T18DB33F10'), 'Z\r');
+    assert.deepEqual(taken, ['2015 2', '417018865 0']);
   });
 });

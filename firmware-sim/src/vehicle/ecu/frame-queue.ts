@@ -32,6 +32,7 @@ export class FrameQueue implements BusSender {
   private readonly onSent: FrameQueueOptions['onSent'];
   private readonly onRestart: FrameQueueOptions['onRestart'];
   private offUntilUs = 0;
+  private isAsleep = false;
 
   constructor({ id, extended, node, interfaceName, onSent, onRestart }: FrameQueueOptions) {
     this.id = id;
@@ -45,7 +46,7 @@ export class FrameQueue implements BusSender {
 
   /** Nothing while the control unit can't send, or where the queue is full. */
   push(data: Uint8Array, dueUs: number): void {
-    if (dueUs < this.offUntilUs || this.frames.length >= FRAMES_MAX) return;
+    if (this.isAsleep || dueUs < this.offUntilUs || this.frames.length >= FRAMES_MAX) return;
     const behind = this.frames.findIndex((frame) => frame.dueUs > dueUs);
     this.frames.splice(behind < 0 ? this.frames.length : behind, 0, { data, dueUs });
     this.settle();
@@ -69,17 +70,20 @@ export class FrameQueue implements BusSender {
   }
 
   drop(untilUs: number): void {
-    this.offUntilUs = untilUs;
     this.frames.length = 0;
     this.settle();
-    if (untilUs < Infinity) this.onRestart?.(untilUs);
+    if (this.isAsleep) return;
+    this.offUntilUs = untilUs;
+    this.onRestart?.(untilUs);
   }
 
   wake(atUs: number): void {
+    this.isAsleep = false;
     this.drop(atUs);
   }
 
   rest(): void {
+    this.isAsleep = true;
     this.drop(Infinity);
   }
 

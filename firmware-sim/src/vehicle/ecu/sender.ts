@@ -88,6 +88,7 @@ export class MessageSender implements BusSender {
     this.isPrepared = false;
     this.awakeUs = Math.max(this.awakeUs, untilUs);
     this.dueUs = Math.max(this.dueUs, untilUs);
+    if (this.dueUs >= this.restsUs) this.dueUs = Infinity;
   }
 
   /** Looks at its quantity after a step of physics; true where that made it ready to send. */

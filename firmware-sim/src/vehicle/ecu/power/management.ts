@@ -88,6 +88,7 @@ export class ManagementSender implements BusSender {
 
   drop(untilUs: number): void {
     this.dueUs = Math.max(this.dueUs, untilUs);
+    if (this.dueUs >= this.restsUs) this.dueUs = Infinity;
   }
 
   wake(atUs: number): void {
