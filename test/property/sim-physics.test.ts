@@ -228,4 +228,44 @@ describe('the physics of a simulated vehicle', function () {
     }
     assert.ok(bins > 2, `${bins} bins`);
   });
+
+  it('has a weak cell whose resistance grows: the energy balance holds, the battery is warmer, the road the same', () => {
+    const { create: build } = physicalKindOf('electric-car')!;
+    const [sound, weak] = [build(3), build(3, undefined, 'weak-cell')];
+    const spreads: number[] = [];
+    for (let minute = 1; minute <= 20; minute++) {
+      for (const vehicle of [sound, weak]) vehicle.advanceTo(minute * 60e6);
+      const { values } = weak;
+      if (Math.abs(values[q.batteryCurrent]) < 20) continue;
+      const extra = (one: PhysicalVehicle): number =>
+        one.values[q.cellVoltageMax] - one.values[q.cellVoltageMin];
+      // What the cell loses beyond the others, by Ohm's law.
+      spreads.push((extra(weak) - extra(sound)) / Math.abs(values[q.batteryCurrent]));
+    }
+    assert.ok(spreads.length > 3);
+    assert.deepEqual(
+      spreads.toSorted((a, b) => a - b),
+      spreads,
+    );
+    assert.ok(spreads[0] > 0);
+    near(weak.values[q.distance], sound.values[q.distance], 0.1, 'distance');
+    const motor = weak.powertrain as Electric;
+    const { takenJ, deliveredJ, lostJ } = motor.energy;
+    near(takenJ, deliveredJ + lostJ, 1e-9 * takenJ, 'energy');
+    const storedJ = (motor.batteryC - motor.startC) * electricDrive.heatCapacityJPerK;
+    near(storedJ, motor.heat.inJ - motor.heat.outJ, 1e-9 * motor.heat.inJ + 1e-3, 'heat');
+    assert.ok(motor.batteryC > (sound.powertrain as Electric).batteryC);
+  });
+
+  it('gets hotter as its coolant leaks, and no joule is lost for it', () => {
+    const { create: build } = physicalKindOf('truck')!;
+    const [sound, leaks] = [build(3), build(3, undefined, 'coolant-leak')];
+    for (const vehicle of [sound, leaks]) vehicle.advanceTo(1800e6);
+    const [coolC, hotC] = [sound, leaks].map(({ values }) => values[q.coolantTemperature]);
+    assert.ok(hotC > coolC + 1, `${coolC} and ${hotC} °C`);
+    assert.equal(leaks.values[q.distance], sound.values[q.distance]);
+    const engine = leaks.powertrain as Combustion;
+    const storedJ = (engine.coolantC - engine.startC) * dieselEngine.heatCapacityJPerK;
+    near(storedJ, engine.heat.inJ - engine.heat.outJ, 1e-9 * engine.heat.inJ + 1e-3, 'heat');
+  });
 });

@@ -60,6 +60,16 @@ describe('a scenario', () => {
       good.replace('generic', 'generic, fixRate: 99'),
       /"vehicles\.car\.fixRate"/,
     ],
+    [
+      'a part that nothing has',
+      good.replace('generic', 'truck, failing: horn'),
+      /failing" must be a failing part/,
+    ],
+    [
+      'a part that the kind does not have',
+      good.replace('generic', 'truck, failing: weak-cell'),
+      /"vehicles\.car\.failing": a truck vehicle has no weak-cell; its part that can fail is coolant-leak/,
+    ],
     ['a bad name', good.replace('town', 'Town Hall'), /"name" must be a name of a–z/],
     ['a bad gateway name', good.replace('car:', 'Car:'), /unknown key "vehicles\.Car"/],
     ['a speed of 0', `${good}speed: 0\n`, /"speed" must be a factor above 0, or max/],
@@ -182,6 +192,29 @@ describe('a ledger', () => {
       assert.equal((await ledgerOf(folder.path, 5, kind)).hash, pinned[kind], kind);
     }
     assert.equal(first.streams[0].minutes.length, 2);
+  });
+
+  it('says which part is failing, so that the same can be said again', async () => {
+    await using folder = await tempFolder('ledger');
+    const vehicle = {
+      gateway: 'car',
+      kind: 'electric-car',
+      seed: 5,
+      fixRateHz: 1,
+      failing: 'weak-cell',
+    } as const;
+    const [bus] = streamsOf(vehicle.kind);
+    const record = (one: Parameters<typeof recordStream>[0]) =>
+      recordStream(one, bus, speechOf(one, startUs, 10e6), join(folder.path, 'can0'));
+    const entry = await record(vehicle);
+    const { failing, ...sound } = vehicle;
+    assert.equal(entry.failing, failing);
+    assert.notDeepEqual((await record(sound)).minutes, entry.minutes);
+    const again = [...bus.speak(speechOf(entry, startUs, 10e6))].map((chunk) => Buffer.from(chunk));
+    assert.deepEqual(
+      again,
+      [...bus.speak(speechOf(vehicle, startUs, 10e6))].map((chunk) => Buffer.from(chunk)),
+    );
   });
 
   it('comes back from its file, and is refused where somebody changed it', async () => {

@@ -10,6 +10,7 @@ import { streamVehicle } from './stream.js';
 import { loadFirmware } from '../scenario/firmware.js';
 import { kindNames } from '../vehicle/kinds.js';
 import type { Firmware } from '../vehicle/firmware.js';
+import { failingParts, type FailingPart } from '../vehicle/physics/failing.js';
 import type { Stretch } from '../vehicle/stretches.js';
 import {
   parseDuration,
@@ -42,6 +43,7 @@ interface StreamOptions {
   tunnel?: Stretch[];
   lap?: number;
   firmware?: string;
+  failing?: FailingPart;
   format: SpokenFormat;
   interface: string;
   rate: number;
@@ -117,6 +119,9 @@ export function simCommand(): Command {
       1000,
     )
     .option('--tunnel <from-to>', 'a stretch without satellites, as 250m-450m; several times', parseStretch)
+    .addOption(
+      new Option('--failing <part>', 'a part of it that gets worse as it drives').choices(failingParts),
+    )
     .option('--lap <length>', 'the tunnels come again after so much road, as 2000m', parseLap)
     .action((options: StreamOptions) =>
       streamVehicle(

@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { Type, type Static } from '@fleetlog/shared/schema';
 import { checkConfig } from '@fleetlog/shared/config';
 import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
+import { failingParts } from '../vehicle/physics/failing.js';
 
 const Count = Type.Integer({ minimum: 0 });
 
@@ -45,6 +46,7 @@ const StreamEntry = Type.Object({
   fixRateHz: Type.Number(),
   tunnels: Type.Optional(Type.Array(StretchRecord)),
   firmware: Type.Optional(FirmwareRecord),
+  failing: Type.Optional(Type.Union([Type.Literal(failingParts[0]), Type.Literal(failingParts[1])])),
   /** When it departed, µs after the start, and how long it drove; absent where it did so all the time. */
   trip: Type.Optional(Type.Object({ departsUs: Count, lastsUs: Count })),
   records: Count,

@@ -6,11 +6,11 @@ import type { SpeechOptions, VehicleStream } from '../vehicle/kinds.js';
 import { linesOf, MinuteDigest, minutesOf } from './minutes.js';
 import type { StreamEntry } from './ledger.js';
 
-type SpokenAs = Pick<PlannedVehicle, 'seed' | 'fixRateHz' | 'tunnels' | 'firmware' | 'trip'>;
+type SpokenAs = Pick<PlannedVehicle, 'seed' | 'fixRateHz' | 'tunnels' | 'firmware' | 'failing' | 'trip'>;
 
 /** What one stream of a vehicle says, again and again the same. `startUs`, `durationUs`: of the scenario. */
 export const speechOf = (
-  { seed, fixRateHz, tunnels, firmware, trip }: SpokenAs,
+  { seed, fixRateHz, tunnels, firmware, failing, trip }: SpokenAs,
   startUs: number,
   durationUs: number,
 ): SpeechOptions => ({
@@ -20,6 +20,7 @@ export const speechOf = (
   durationUs: trip?.lastsUs ?? durationUs,
   ...(tunnels && { tunnels }),
   ...(firmware && { firmware }),
+  ...(failing && { failing }),
 });
 
 /** Writes what a stream says into a file, and sums it up for the ledger. Memory doesn't depend on its length. */
@@ -40,7 +41,7 @@ export async function recordStream(
   }
   file.end();
   await written;
-  const { gateway, kind, seed, fixRateHz, tunnels, firmware, trip } = vehicle;
+  const { gateway, kind, seed, fixRateHz, tunnels, firmware, failing, trip } = vehicle;
   const minutes = digest
     .finish()
     .map(({ minute, records, hash }): StreamEntry['minutes'][number] => [minute, records, hash]);
@@ -50,6 +51,7 @@ export async function recordStream(
     fixRateHz,
     ...(tunnels && { tunnels }),
     ...(firmware && { firmware }),
+    ...(failing && { failing }),
     ...(trip && { trip }),
   };
   return { gateway, stream, format, ...made, records: digest.records, minutes };

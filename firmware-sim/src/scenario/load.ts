@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { checkConfig, durationMs, readYaml } from '@fleetlog/shared/config';
 import { FleetlogError } from '@fleetlog/shared/errors';
-import { physicalKindOf } from '../vehicle/kinds.js';
+import { failureOf, physicalKindOf } from '../vehicle/kinds.js';
+import type { FailingPart } from '../vehicle/physics/failing.js';
 import type { Firmware } from '../vehicle/firmware.js';
 import { Prng } from '../vehicle/prng.js';
 import { planFirmware } from './firmware.js';
@@ -35,6 +36,7 @@ export interface PlannedVehicle {
   /** Without satellites; absent where there are none. */
   tunnels?: Stretch[];
   firmware?: Firmware;
+  failing?: FailingPart;
   /** When it departs, µs after the start, and how long it drives; absent where it does so all the time. */
   trip?: Trip;
 }
@@ -95,7 +97,7 @@ function planFleet(scenario: Scenario, source: string): FleetPlan {
     throw refused(source, '"trip" goes with real time and virtual time ("speed": 1 or max) only');
   }
   const vehicles = Object.entries(scenario.vehicles).flatMap(
-    ([group, { kind, count, fixRate, trip, firmware }]) =>
+    ([group, { kind, count, fixRate, trip, firmware, failing }]) =>
       Array.from({ length: count }, (_, i): PlannedVehicle => {
         const gateway = count === 1 ? group : `${group}-${i + 1}`;
         return {
@@ -107,6 +109,7 @@ function planFleet(scenario: Scenario, source: string): FleetPlan {
           ...(firmware && {
             firmware: planFirmware(firmware, kind, `vehicles.${group}.firmware`, source),
           }),
+          ...(failing !== undefined && { failing: failing as FailingPart }),
           ...(trip !== undefined && {
             trip: tripOf(trip, seedOf(seed, gateway), durationUs, `vehicles.${group}.trip`),
           }),
@@ -115,6 +118,10 @@ function planFleet(scenario: Scenario, source: string): FleetPlan {
   );
   if (vehicles.length === 0 || vehicles.length > VEHICLES_MAX) {
     throw refused(source, `"vehicles" must be 1 to ${VEHICLES_MAX} in all, not ${vehicles.length}`);
+  }
+  for (const [group, { kind, failing }] of Object.entries(scenario.vehicles)) {
+    const wrong = failing === undefined ? undefined : failureOf(kind, failing as FailingPart);
+    if (wrong !== undefined) throw refused(source, `"vehicles.${group}.failing": ${wrong}`);
   }
   const twice = vehicles.find(({ gateway }, i) => vehicles.findIndex((v) => v.gateway === gateway) !== i);
   if (twice) throw refused(source, `two of "vehicles" come out as ${twice.gateway}; rename one`);

@@ -3,6 +3,7 @@ import { Duration } from '@fleetlog/shared/config';
 import { FirmwareSchema } from './firmware.js';
 import { Stretches } from './road.js';
 import { kindNames } from '../vehicle/kinds.js';
+import { failingParts } from '../vehicle/physics/failing.js';
 
 const closed = { additionalProperties: false };
 
@@ -32,6 +33,7 @@ const VehicleSchema = Type.Object(
     trip: Type.Optional(
       Duration('How long each of them drives, from a time of its own on; default: all the time'),
     ),
+    failing: Type.Optional(words(failingParts, 'failing part', 'What of it is failing slowly')),
     fixRate: Type.Integer({
       minimum: 1,
       maximum: 10,

@@ -26,6 +26,7 @@ import {
 import { Combustion } from './physics/combustion.js';
 import { Electric } from './physics/electric.js';
 import { Doors, RefuseBody } from './physics/equipment.js';
+import type { FailingPart } from './physics/failing.js';
 import { PhysicalVehicle } from './physics/vehicle.js';
 
 /** What a stream of a vehicle is made of. */
@@ -39,6 +40,8 @@ export interface SpeechOptions {
   tunnels?: readonly { fromM: number; toM: number }[];
   /** For kinds with physics. */
   firmware?: Firmware;
+  /** For kinds with physics that have the part. */
+  failing?: FailingPart;
 }
 
 /** One thing in a vehicle that speaks, and how a gateway hears it. */
@@ -52,7 +55,9 @@ export interface VehicleStream {
 /** A kind that is a model of a vehicle: what moves, and what its bus says of it. */
 interface PhysicalKind {
   network: NetworkSpec;
-  create: (seed: number, tunnels?: SpeechOptions['tunnels']) => PhysicalVehicle;
+  create: (seed: number, tunnels?: SpeechOptions['tunnels'], failing?: FailingPart) => PhysicalVehicle;
+  /** The part that it has of those that can fail. */
+  canFail: FailingPart;
 }
 
 interface VehicleKind {
@@ -65,20 +70,22 @@ function physicalKind(
   description: string,
   network: NetworkSpec,
   create: PhysicalKind['create'],
+  canFail: FailingPart,
 ): VehicleKind {
   return {
     description,
-    physical: { network, create },
+    physical: { network, create, canFail },
     streams: [
       {
         stream: 'can0',
         format: 'candump',
-        speak: (options) => busText(create(options.seed), network, options),
+        speak: (options) => busText(create(options.seed, undefined, options.failing), network, options),
       },
       {
         stream: 'gps0',
         format: 'lines',
-        speak: (options) => nmeaText({ ...options, motion: create(options.seed, options.tunnels) }),
+        speak: (options) =>
+          nmeaText({ ...options, motion: create(options.seed, options.tunnels, options.failing) }),
       },
     ],
   };
@@ -95,56 +102,67 @@ const kinds: Record<string, VehicleKind> = {
   'combustion-car': physicalKind(
     'a passenger car with a petrol engine and six gears',
     combustionCar,
-    (seed, tunnels) =>
-      new PhysicalVehicle(seed, carBody, (start) => new Combustion(petrolEngine, start), tunnels),
+    (seed, tunnels, failing) =>
+      new PhysicalVehicle(seed, carBody, (start) => new Combustion(petrolEngine, start, failing), tunnels),
+    'coolant-leak',
   ),
   'electric-car': physicalKind(
     'a passenger car with a battery, which wins back energy',
     electricCar,
-    (seed, tunnels) =>
-      new PhysicalVehicle(seed, electricBody, (start) => new Electric(electricDrive, start), tunnels),
+    (seed, tunnels, failing) =>
+      new PhysicalVehicle(
+        seed,
+        electricBody,
+        (start) => new Electric(electricDrive, start, failing),
+        tunnels,
+      ),
+    'weak-cell',
   ),
   truck: physicalKind(
     'a truck of 26 t that speaks J1939',
     truck,
-    (seed, tunnels) =>
-      new PhysicalVehicle(seed, truckBody, (start) => new Combustion(dieselEngine, start), tunnels),
+    (seed, tunnels, failing) =>
+      new PhysicalVehicle(seed, truckBody, (start) => new Combustion(dieselEngine, start, failing), tunnels),
+    'coolant-leak',
   ),
   'city-bus': physicalKind(
     'a battery-electric city bus with doors and passengers',
     cityBus,
-    (seed, tunnels) =>
+    (seed, tunnels, failing) =>
       new PhysicalVehicle(
         seed,
         busBody,
-        (start) => new Electric(busDrive, start),
+        (start) => new Electric(busDrive, start, failing),
         tunnels,
         new Doors(seed, 3, 90, busBody.brakeForceMaxN),
       ),
+    'weak-cell',
   ),
   'refuse-truck': physicalKind(
     'a refuse truck that weighs each bin',
     refuseTruck,
-    (seed, tunnels) =>
+    (seed, tunnels, failing) =>
       new PhysicalVehicle(
         seed,
         refuseBody,
-        (start) => new Combustion(refuseEngine, start),
+        (start) => new Combustion(refuseEngine, start, failing),
         tunnels,
         new RefuseBody(seed, 9000),
       ),
+    'coolant-leak',
   ),
   'train-set': physicalKind(
     'a battery train set of three cars, CANopen',
     trainSet,
-    (seed, tunnels) =>
+    (seed, tunnels, failing) =>
       new PhysicalVehicle(
         seed,
         trainBody,
-        (start) => new Electric(trainDrive, start),
+        (start) => new Electric(trainDrive, start, failing),
         tunnels,
         new Doors(seed, 6, 240, trainBody.brakeForceMaxN),
       ),
+    'weak-cell',
   ),
 };
 
@@ -155,6 +173,13 @@ export const streamsOf = (kind: string): readonly VehicleStream[] => kinds[kind]
 
 /** The model behind a kind; undefined where there is none. */
 export const physicalKindOf = (kind: string): PhysicalKind | undefined => kinds[kind]?.physical;
+
+/** Errors: a sentence about a kind that doesn't have the part. */
+export function failureOf(kind: string, failing: FailingPart): string | undefined {
+  const canFail = kinds[kind]?.physical?.canFail;
+  if (canFail === failing) return undefined;
+  return `a ${kind} vehicle has no ${failing}; ${canFail ? `its part that can fail is ${canFail}` : 'it has no physics'}`;
+}
 
 function* busText(
   vehicle: PhysicalVehicle,

@@ -1,3 +1,4 @@
+import { leakyCooling, type FailingPart } from './failing.js';
 import { quantity as q } from './quantities.js';
 import type { Powertrain, PowertrainEnergy, PowertrainStart } from './powertrain.js';
 
@@ -51,10 +52,12 @@ export class Combustion implements Powertrain {
   private readonly startL: number;
   private oilC: number;
   private fanOn = false;
+  private elapsedS = 0;
 
   constructor(
     private readonly p: CombustionParameters,
     private readonly start: PowertrainStart,
+    private readonly failing?: FailingPart,
   ) {
     this.perMinute = p.idlePerMinute;
     this.startL = p.tankL * start.prng.between(0.35, 0.95);
@@ -64,6 +67,7 @@ export class Combustion implements Powertrain {
 
   step(wantedN: number, speed: number, dtS: number): number {
     const { p } = this;
+    this.elapsedS += dtS;
     const wheel = speed / this.start.wheelRadiusM; // rad/s
     this.selectGear(wheel, dtS, wantedN);
     const ratio = p.gears[this.gear - 1] * p.finalDrive;
@@ -134,7 +138,8 @@ export class Combustion implements Powertrain {
     if (this.coolantC > FAN_ON_C) this.fanOn = true;
     else if (this.coolantC < FAN_OFF_C) this.fanOn = false;
     const radiator = Math.max(0, Math.min(1, open)) * p.radiatorWPerK * (this.fanOn ? 1.8 : 1);
-    const outW = warmth * (HULL_W_PER_K + radiator);
+    const cooling = this.failing === 'coolant-leak' ? leakyCooling(this.elapsedS) : 1;
+    const outW = warmth * (HULL_W_PER_K + radiator * cooling);
     this.heat.inJ += toCoolantW * dtS;
     this.heat.outJ += outW * dtS;
     this.coolantC += ((toCoolantW - outW) * dtS) / p.heatCapacityJPerK;

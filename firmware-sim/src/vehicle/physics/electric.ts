@@ -1,3 +1,4 @@
+import { weakCellOhm, type FailingPart } from './failing.js';
 import { quantity as q } from './quantities.js';
 import type { Powertrain, PowertrainEnergy, PowertrainStart } from './powertrain.js';
 
@@ -37,10 +38,14 @@ export class Electric implements Powertrain {
   private torqueNm = 0;
   private perMinute = 0;
   private readonly spreadV: number;
+  private elapsedS = 0;
+  /** Of a weak cell, beyond its share. */
+  private weakOhm = 0;
 
   constructor(
     private readonly p: ElectricParameters,
     private readonly start: PowertrainStart,
+    private readonly failing?: FailingPart,
   ) {
     this.startCharge = this.charge = start.prng.between(0.45, 0.98);
     this.batteryC = this.startC = start.ambientC + start.prng.between(0, 8);
@@ -50,6 +55,8 @@ export class Electric implements Powertrain {
 
   step(wantedN: number, speed: number, dtS: number): number {
     const { p, start } = this;
+    this.elapsedS += dtS;
+    if (this.failing === 'weak-cell') this.weakOhm = weakCellOhm(p.resistanceOhm / p.cells, this.elapsedS);
     const omega = (speed / start.wheelRadiusM) * p.ratio;
     const wanted = (wantedN * start.wheelRadiusM) / p.ratio;
     const full = Math.min(p.torqueMaxNm, p.powerMaxW / Math.max(omega, 1)) * this.derating();
@@ -77,8 +84,8 @@ export class Electric implements Powertrain {
     into[q.batteryCurrent] = this.amperes;
     into[q.batteryCharge] = 100 * this.charge;
     into[q.batteryTemperature] = this.batteryC;
-    into[q.cellVoltageMax] = cell + this.spreadV;
-    into[q.cellVoltageMin] = cell - 1.3 * this.spreadV;
+    into[q.cellVoltageMax] = cell + this.spreadV + Math.max(0, -this.amperes) * this.weakOhm;
+    into[q.cellVoltageMin] = cell - 1.3 * this.spreadV - Math.max(0, this.amperes) * this.weakOhm;
     into[q.batteryPowerLimit] = (p.powerMaxW * this.derating()) / 1000;
     into[q.lowVoltage] = 13.6;
     into[q.state] = this.torqueNm > 0 ? 2 : this.torqueNm < 0 ? 3 : 1;
@@ -94,13 +101,14 @@ export class Electric implements Powertrain {
   private draw(powerW: number, dtS: number): number {
     const { p, energy } = this;
     const open = this.openVolts();
-    const root = Math.max(0, open * open - 4 * p.resistanceOhm * powerW);
-    this.amperes = (open - Math.sqrt(root)) / (2 * p.resistanceOhm);
-    this.volts = open - this.amperes * p.resistanceOhm;
+    const resistanceOhm = p.resistanceOhm + this.weakOhm;
+    const root = Math.max(0, open * open - 4 * resistanceOhm * powerW);
+    this.amperes = (open - Math.sqrt(root)) / (2 * resistanceOhm);
+    this.volts = open - this.amperes * resistanceOhm;
     energy.takenJ += open * this.amperes * dtS;
     this.drawnAs += this.amperes * dtS;
     this.charge = this.startCharge - this.drawnAs / (p.capacityAh * 3600);
-    const heatW = this.amperes * this.amperes * p.resistanceOhm;
+    const heatW = this.amperes * this.amperes * resistanceOhm;
     const outW = (this.batteryC - this.start.ambientC) * p.coolingWPerK;
     this.heat.inJ += heatW * dtS;
     this.heat.outJ += outW * dtS;
