@@ -132,10 +132,10 @@ describe('a full disk', function () {
   it('that others filled makes the buffer give back, with a record of it, and take again', async () => {
     const warnings: string[] = [];
     const logger = { ...silentLogger, warn: (_: object, message: string) => warnings.push(message) };
-    await using buffer = await openBuffer({ ...options(4 * MiB, 8 * MiB), logger });
+    await using buffer = await openBuffer({ ...options(4 * MiB, 4 * MiB), logger });
+    await until('the ballast', () => existsSync(join(disk.path, 'buffer.ballast')));
     await put(buffer, 1000);
     await buffer.flush();
-    await until('the ballast', () => existsSync(join(disk.path, 'buffer.ballast')));
     await disk.fill();
     await put(buffer, 300); // more than fits without giving up
     await buffer.flush();
