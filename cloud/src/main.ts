@@ -11,7 +11,7 @@ import { BrokerClient, type BrokerClientOptions } from './broker/broker-client.j
 import type { CloudConfig } from './config.js';
 import { Groups } from './consumers/groups.js';
 import { ImportDesk } from './import/desk.js';
-import { openIndex, type Index } from './index/index.js';
+import { openIndexInThread, type Index } from './index/index.js';
 import { Ingest } from './ingest/ingest.js';
 import { SharedIngest } from './ingest/shared-ingest.js';
 import type { ListenAddress } from './listen.js';
@@ -62,7 +62,7 @@ export async function runCloud(config: CloudConfig, options: CloudOptions): Prom
   const indexFolder = join(config.data, 'index');
   if (rebuildIndex) await rm(indexFolder, { recursive: true, force: true });
   await using index = await openOrMakeAnew(indexFolder, logger, () =>
-    openIndex({ log, path: indexFolder, logger, clock }),
+    openIndexInThread({ log, path: indexFolder, logger, clock }),
   );
   if (rebuildIndex) await rebuilt(index, options);
   if (signal.aborted) return;

@@ -18,7 +18,7 @@ describe('readers of the log', () => {
     for (let i = 0; i < 100; i++) await turns.take(read);
     assert.deepEqual(clock.sleepsMs, []);
     isBusy = true;
-    utilization = 0.5; // it waits for its disk
+    utilization = 0.3; // it waits for its disk
     clock.advance(1000);
     for (let i = 0; i < 100; i++) await turns.take(read);
     assert.deepEqual(clock.sleepsMs, []);
@@ -27,7 +27,7 @@ describe('readers of the log', () => {
     const startedUs = clock.monotonicUs();
     for (let i = 0; i < 100; i++) await turns.take(read);
     const share = 100_000 / (clock.monotonicUs() - startedUs);
-    assert.ok(share > 0.06 && share < 0.08, `${share}`);
+    assert.ok(share > 0.04 && share < 0.06, `${share}`);
   });
 
   it('are let alone where they are few, and rest between small pages where they are many', () => {

@@ -2,12 +2,12 @@ import type { Clock } from '@fleetlog/shared/util';
 
 /** To write and send what was read takes about as long as this, besides. */
 const sentBytesPerMs = 100_000;
-/** While ingest needs the process, readers pause for so many times what they have taken: about a fifteenth of it is theirs. */
-const pauseFactor = 14;
+/** While ingest needs the process, readers pause for so many times what they have taken: about a twentieth of it is theirs. */
+const pauseFactor = 20;
 const pauseMsMin = 2;
 const pauseMsMax = 100;
-/** A process that waits for its disk for more than this part of the time has enough for its readers. */
-const busyShare = 0.75;
+/** A process that has something to do for less of its time than this has enough for its readers. */
+const busyShare = 0.4;
 /** Over which time that is looked at. */
 const sampleMs = 100;
 /** Of the many that follow the end of the log, each takes a page at most every so many ms, times their number. */

@@ -50,7 +50,7 @@ export function encodeArrival(
 
 /** Entries of the space of arrivals of one stream, with what the facts say; one without facts is left out. */
 export async function readArrivals(
-  store: OrderedStore,
+  store: Pick<OrderedStore, 'getMany'>,
   { gateway, stream }: { gateway: string; stream: string },
   entries: readonly StoreEntry[],
 ): Promise<IndexedArrival[]> {

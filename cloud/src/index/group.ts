@@ -11,8 +11,8 @@ import { readCanIds } from '@fleetlog/shared/can';
 import { FleetlogError, isDataError } from '@fleetlog/shared/errors';
 import type { OrderedStore, StoreOperation } from '@fleetlog/shared/store';
 import type { LogEntry } from '../log/log.js';
-import type { BootCache } from './boot-cache.js';
 import { extendBoot, newBootRecord, type BootRecord } from './boot-record.js';
+import type { BootRecords } from './boot-records.js';
 import { encodeArrival } from './arrivals.js';
 import { encodeChanges, type MinuteChanges } from './changes.js';
 import { encodeFacts } from './facts.js';
@@ -48,17 +48,18 @@ export class IndexGroup {
 
   constructor(
     private readonly cache: StreamCache,
-    private readonly bootCache: BootCache,
+    private readonly bootRecords: BootRecords,
   ) {}
 
   /** Reads at once what batches with these headers will ask for one by one. Errors: those of the store. */
   async prepare(headers: readonly BatchHeader[]): Promise<void> {
     const streams = new Map(headers.map((header) => [`${header.gateway}/${header.stream}`, header]));
-    const boots = new Map(headers.map((header) => [`${header.gateway}/${header.boot}`, header]));
+    const stamped = headers.filter(({ clock }) => clock.stamped);
+    const boots = new Map(stamped.map((header) => [`${header.gateway}/${header.boot}`, header]));
     await Promise.all([
       ...Array.from(streams.values(), ({ gateway, stream }) => this.stateOf(gateway, stream)),
       ...Array.from(boots, async ([name, { gateway, boot }]) =>
-        this.storedBoots.set(name, await this.bootCache.record(gateway, boot)),
+        this.storedBoots.set(name, await this.bootRecords.record(gateway, boot)),
       ),
     ]);
   }
@@ -104,7 +105,7 @@ export class IndexGroup {
     await store.write([...this.operations, more]);
     for (const state of this.streams.values()) this.cache.keep(state);
     for (const { gateway, changed, record } of this.boots.values()) {
-      this.bootCache.touched(gateway, changed, record);
+      this.bootRecords.touched(gateway, changed, record);
     }
   }
 
@@ -158,7 +159,7 @@ export class IndexGroup {
       const name = `${gateway}/${boot}`;
       const stored = this.storedBoots.has(name)
         ? this.storedBoots.get(name)
-        : await this.bootCache.record(gateway, boot);
+        : await this.bootRecords.record(gateway, boot);
       const record = stored ?? newBootRecord(header, entry.receiveTimeUs);
       touched = { gateway, key, record, changed: !stored };
       this.boots.set(`${gateway}/${boot}`, touched);

@@ -1,22 +1,21 @@
 import type { Logger } from '@fleetlog/shared/log';
 import type { OrderedStore } from '@fleetlog/shared/store';
-import { Signal, type Clock } from '@fleetlog/shared/util';
-import type { Log, LogEntry } from '../log/log.js';
+import type { Clock, Signal } from '@fleetlog/shared/util';
+import type { LogEntry } from '../log/log.js';
+import type { BootRecords } from './boot-records.js';
 import { fingerprint, type Checkpoint } from './checkpoint.js';
 import { IndexGroup, put, readEntry, type ReadEntry } from './group.js';
 import { encodeJson } from './json-value.js';
 import { checkpointKey } from './keys.js';
-import type { BootCache } from './boot-cache.js';
+import type { LogPage, LogPages } from './log-pages.js';
 import type { StreamCache } from './stream-cache.js';
 import { TrimGroup } from './trim-group.js';
 import type { IndexTrim } from './types.js';
 
-const groupEntriesMaxDefault = 2048;
-const groupBytesMax = 8 * 1024 * 1024;
 const retryMs = 1000;
-/** Reading on for so long means that much comes in, or that the machine has much else to do. */
-const busyUs = 20_000;
 const pauseMsMax = 1000;
+/** What comes within so long is indexed together: to be woken for each write of the log would cost more than the work. */
+const pauseMsMin = 20;
 
 /** Follows one partition of the log from its checkpoint, and writes entries and checkpoint together. */
 export class PartitionIndexer {
@@ -26,15 +25,14 @@ export class PartitionIndexer {
     private readonly partition: number,
     private at: Checkpoint,
     private readonly parts: {
-      log: Log;
+      pages: LogPages;
       store: OrderedStore;
       cache: StreamCache;
-      boots: BootCache;
+      boots: BootRecords;
       logger: Logger;
       clock: Clock;
       /** Set after each write. */
       progress: Signal;
-      groupEntriesMax?: number;
     },
   ) {}
 
@@ -42,13 +40,25 @@ export class PartitionIndexer {
     return this.at;
   }
 
-  /** Runs until the signal aborts. A store or log that fails is tried again: the index only falls behind. */
+  /**
+   * Runs until the signal aborts. A store or log that fails is tried again: the index only falls behind.
+   *
+   * A pause as long as the work gives a busy machine to those who write the log, and lets more come together: batches
+   * of one stream that are indexed together cost about as much as one.
+   */
   async run(signal: AbortSignal): Promise<void> {
-    const { log, logger, clock } = this.parts;
+    const { pages, logger, clock } = this.parts;
+    let workedUs = 0;
     while (!signal.aborted) {
       try {
-        if (this.at.next < this.logEnd()) await this.readOnAndPause(signal);
-        else await log.grew.wait(signal);
+        const page = await pages.next(this.partition, this.at.next, signal);
+        const beganUs = clock.monotonicUs();
+        await this.add(page);
+        workedUs += clock.monotonicUs() - beganUs;
+        if (!page.isWhole) continue;
+        const pauseMs = Math.min(pauseMsMax, Math.max(pauseMsMin, workedUs / 1000));
+        workedUs = 0;
+        await clock.sleep(pauseMs, signal);
       } catch (error) {
         if (signal.aborted) return;
         logger.error({ error, partition: this.partition }, 'indexing failed; it goes on from its checkpoint');
@@ -57,48 +67,13 @@ export class PartitionIndexer {
     }
   }
 
-  /**
-   * A pause as long as the work gives a busy machine to those who write the log, and lets more come together: batches
-   * of one stream that are indexed together cost about as much as one.
-   */
-  private async readOnAndPause(signal: AbortSignal): Promise<void> {
-    const { clock } = this.parts;
-    const beganUs = clock.monotonicUs();
-    await this.readOn(signal);
-    const tookUs = clock.monotonicUs() - beganUs;
-    if (tookUs < busyUs) return;
-    await clock.sleep(Math.min(pauseMsMax, tookUs / 1000), signal).catch(() => undefined); // the loop looks at the signal
-  }
-
-  /** What the log has beyond the checkpoint. Its last offsets may be gone (trimmed, damaged): nothing comes of them. */
-  private async readOn(signal: AbortSignal): Promise<void> {
-    const end = this.logEnd();
-    const { log, groupEntriesMax = groupEntriesMaxDefault, progress } = this.parts;
-    let group: LogEntry[] = [];
-    let bytes = 0;
-    for await (const entry of log.read(this.partition, this.at.next)) {
-      if (signal.aborted) return;
-      group.push(entry);
-      bytes += entry.bytes.length;
-      if (group.length < groupEntriesMax && bytes < groupBytesMax) continue;
-      await this.add(group);
-      group = [];
-      bytes = 0;
-    }
-    if (group.length > 0) await this.add(group);
-    await this.inTurn(async () => {
-      if (this.at.next >= end) return;
+  private add({ entries, end, isWhole }: LogPage): Promise<void> {
+    return this.inTurn(async () => {
+      if (entries.length > 0) await this.index(entries);
+      if (!isWhole || this.at.next >= end) return;
       this.at = { ...this.at, next: end };
-      progress.set();
+      this.parts.progress.set();
     });
-  }
-
-  private add(group: readonly LogEntry[]): Promise<void> {
-    return this.inTurn(() => this.index(group));
-  }
-
-  private logEnd(): number {
-    return this.parts.log.ends().find(({ partition }) => partition === this.partition)?.next ?? 0;
   }
 
   private async index(entries: readonly LogEntry[]): Promise<void> {

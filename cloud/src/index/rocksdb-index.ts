@@ -9,7 +9,7 @@ import {
   type OrderedStore,
   type StoreEntry,
 } from '@fleetlog/shared/store';
-import { Signal, type Clock } from '@fleetlog/shared/util';
+import type { Clock } from '@fleetlog/shared/util';
 import { clockStates, type BatchHeader, type ClockState } from '@fleetlog/shared/batch';
 import type { Log } from '../log/log.js';
 import { withoutSkipped } from '../log/restored.js';
@@ -21,7 +21,8 @@ import type { BatchContext } from './contexts.js';
 import { decodeFacts, type NumberedContext } from './facts.js';
 import { decodeIdSet } from './id-sets.js';
 import { put } from './group.js';
-import { PartitionIndexer } from './indexer.js';
+import { IndexFollower, type IndexWriter } from './follower.js';
+import { pagesOf } from './log-pages.js';
 import { decodeJson, encodeJson } from './json-value.js';
 import { everyMinute, minuteUs } from './changes.js';
 import { minuteRevisions, originalRange, type SegmentChanges } from './revisions.js';
@@ -35,11 +36,12 @@ import {
   formatKey,
   streamPrefix,
 } from './keys.js';
-import { BootCache } from './boot-cache.js';
+import type { OnBootTouched } from './boot-records.js';
+import { BootTimelines } from './boot-timelines.js';
 import { loadTrim } from './trim-note.js';
 import { isEmpty } from './summary.js';
-import { StreamCache } from './stream-cache.js';
 import type { Segment } from './segments.js';
+import { indexStoreOptions } from './store-options.js';
 import { mergeLanes, type Lane } from './lanes.js';
 import type {
   Arrival,
@@ -61,11 +63,17 @@ export interface IndexOptions {
   groupEntriesMax?: number;
 }
 
+/** What reading needs of the store, which may be in another thread. */
+export type IndexStore = Pick<OrderedStore, 'get' | 'getMany' | 'entries' | 'write' | 'diskBytes' | 'close'>;
+
+/** Begins to write an index from these checkpoints on. */
+type StartWriter = (
+  checkpoints: readonly Checkpoint[],
+  onBootTouched: OnBootTouched,
+) => IndexWriter | Promise<IndexWriter>;
+
 /** Changes with the layout of keys and values; an index of another one is built anew. */
 const formatVersion = 7;
-/** Entries are small and come in order: a larger one only leaves more of them in the write-ahead log, uncompressed. */
-const writeBufferBytes = 2 * 1024 * 1024;
-const syncEveryMs = 5000;
 /** Entries read at once; no read stays open between pages, so a slow reader holds nothing. */
 const pageEntries = 256;
 const batchesPerPage = 512;
@@ -76,7 +84,7 @@ const roundingUs = 4;
  * another log, the index is built anew. Errors: FLEETLOG_LOCKED, FLEETLOG_STORE…, as `openRocksDb`.
  */
 export async function openIndex({ path, ...options }: IndexOptions & { path: string }): Promise<Index> {
-  const store = await openRocksDb({ path, purpose: 'index folder', writeBufferBytes });
+  const store = await openRocksDb(indexStoreOptions(path));
   try {
     return await indexOver(store, options);
   } catch (error) {
@@ -86,12 +94,28 @@ export async function openIndex({ path, ...options }: IndexOptions & { path: str
 }
 
 /** An index on an open store, which it closes with itself. */
-export async function indexOver(store: OrderedStore, options: IndexOptions): Promise<Index> {
-  const checkpoints = await loadCheckpoints(store, options.log, options.logger);
+export function indexOver(store: OrderedStore, options: IndexOptions): Promise<Index> {
+  const { log, logger, clock, groupEntriesMax } = options;
+  const parts = { store, pages: pagesOf(log, groupEntriesMax), logger, clock };
+  return indexWith(
+    store,
+    options,
+    (checkpoints, onBootTouched) => new IndexFollower(checkpoints, { ...parts, onBootTouched }),
+  );
+}
+
+export async function indexWith(
+  store: IndexStore,
+  { log, logger, clock }: IndexOptions,
+  start: StartWriter,
+): Promise<Index> {
+  const checkpoints = await loadCheckpoints(store, log, logger);
   const { id } = decodeJson<Format>((await store.get(formatKey))!);
-  const index = new RocksDbIndex(store, id, checkpoints, options);
+  const timelines = new BootTimelines(store, clock);
+  const writer = await start(checkpoints, (gateway, changed) => timelines.touched(gateway, changed));
+  const index = new RocksDbIndex(id, { store, log, timelines, writer });
   for (const [partition, { trims }] of checkpoints.entries()) {
-    const last = await loadTrim(options.log, partition);
+    const last = await loadTrim(log, partition);
     if (last && last.number > trims) await index.trim(partition, last);
   }
   return index;
@@ -105,7 +129,7 @@ interface Format {
 }
 
 /** By partition. An index that isn't one of this log is emptied. */
-async function loadCheckpoints(store: OrderedStore, log: Log, logger: Logger): Promise<Checkpoint[]> {
+async function loadCheckpoints(store: IndexStore, log: Log, logger: Logger): Promise<Checkpoint[]> {
   const stored = await store.get(formatKey);
   const isOfFormat = stored !== undefined && decodeJson<Format>(stored).version === formatVersion;
   const checkpoints: Checkpoint[] = [];
@@ -151,28 +175,12 @@ const beginning = { next: 0, skipped: 0 };
 
 class RocksDbIndex implements Index {
   private readonly stopping = new AbortController();
-  private readonly progress = new Signal();
-  private readonly indexers: PartitionIndexer[];
-  private readonly running: Promise<unknown>;
-  private readonly bootCache: BootCache;
   private closing: Promise<void> | undefined;
 
   constructor(
-    private readonly store: OrderedStore,
     readonly id: string,
-    checkpoints: readonly Checkpoint[],
-    private readonly options: IndexOptions,
-  ) {
-    this.bootCache = new BootCache(store, options.clock);
-    const { bootCache: boots, progress } = this;
-    const parts = { ...options, store, cache: new StreamCache(store), boots, progress };
-    const { signal } = this.stopping;
-    this.indexers = checkpoints.map((at, partition) => new PartitionIndexer(partition, at, parts));
-    this.running = Promise.all([
-      ...this.indexers.map((indexer) => indexer.run(signal)),
-      this.syncNowAndThen(),
-    ]);
-  }
+    private readonly parts: { store: IndexStore; log: Log; timelines: BootTimelines; writer: IndexWriter },
+  ) {}
 
   async *streams(filter: StreamFilter = {}): AsyncIterable<StreamSummary> {
     for await (const { value } of this.pages(filteredKeys('s', filter))) {
@@ -183,7 +191,7 @@ class RocksDbIndex implements Index {
   }
 
   async stream(gateway: string, stream: string): Promise<StreamSummary | undefined> {
-    const value = await this.store.get(streamPrefix('s', gateway, stream));
+    const value = await this.parts.store.get(streamPrefix('s', gateway, stream));
     const summary = value && decodeJson<StreamSummary>(value);
     return summary && !isEmpty(summary) ? summary : undefined;
   }
@@ -231,12 +239,12 @@ class RocksDbIndex implements Index {
   }
 
   async boots(gateway: string): Promise<CorrectedBoot[]> {
-    return [...(await this.bootCache.corrected(gateway)).values()];
+    return [...(await this.parts.timelines.corrected(gateway)).values()];
   }
 
   async correction({ gateway, boot, clock }: BatchHeader): Promise<TimeCorrection | undefined> {
     if (!clock.stamped) return undefined;
-    const known = (await this.bootCache.corrected(gateway)).get(boot);
+    const known = (await this.parts.timelines.corrected(gateway)).get(boot);
     return known && new TimeCorrection(known.timeline, clock.wallOffsetUs);
   }
 
@@ -247,7 +255,7 @@ class RocksDbIndex implements Index {
       if (range.fromUs > segment.lastTimeUs || range.toUs < segment.firstTimeUs) continue;
       const entries: StoreEntry[] = [];
       const everywhere = changesKey(gateway, stream, segment.segment, everyMinute * minuteUs);
-      const value = await this.store.get(everywhere);
+      const value = await this.parts.store.get(everywhere);
       if (value) entries.push({ key: everywhere, value });
       const gte = changesKey(gateway, stream, segment.segment, floorMinute(range.fromUs));
       const lt = changesKey(gateway, stream, segment.segment, floorMinute(range.toUs) + minuteUs);
@@ -262,11 +270,11 @@ class RocksDbIndex implements Index {
       (await this.segments(gateway, stream, 'corrected')).map((one) => [one.segment.segment, one]),
     );
     const epochs = await this.epochs(gateway, stream);
-    const partition = this.options.log.partitionOf(gateway);
+    const partition = this.parts.log.partitionOf(gateway);
     const { lt } = filteredKeys('a', { gateway, stream });
     const range = { gte: arrivalKey(gateway, stream, offset), lt };
-    for await (const page of storePages(this.store, range, { limit: pageEntries })) {
-      for (const indexed of await readArrivals(this.store, { gateway, stream }, page)) {
+    for await (const page of storePages(this.parts.store, range, { limit: pageEntries })) {
+      for (const indexed of await readArrivals(this.parts.store, { gateway, stream }, page)) {
         const { sequence: first, lastSequence: last, epochOrder, ...arrival } = indexed;
         const { isGap, firstTimeUs, lastTimeUs, segment, ...facts } = arrival;
         const correction = isGap ? undefined : segments.get(segment)?.correction;
@@ -288,7 +296,7 @@ class RocksDbIndex implements Index {
   }
 
   trim(partition: number, trim: IndexTrim): Promise<void> {
-    return this.indexers[partition].trim(trim);
+    return this.parts.writer.trim(partition, trim);
   }
 
   private async epochs(gateway: string, stream: string): Promise<Map<number, string>> {
@@ -302,23 +310,24 @@ class RocksDbIndex implements Index {
 
   lag(): number {
     let batches = 0;
-    for (const { partition, next } of this.options.log.ends())
+    for (const { partition, next } of this.parts.log.ends())
       batches += withoutSkipped(Math.max(0, next - this.at(partition)));
     return batches;
   }
 
   skipped(): number {
-    return this.indexers.reduce((sum, { checkpoint }) => sum + checkpoint.skipped, 0);
+    return this.parts.writer.checkpoints.reduce((sum, { skipped }) => sum + skipped, 0);
   }
 
   async caughtUp(signal: AbortSignal): Promise<void> {
-    const ends = this.options.log.ends();
+    const ends = this.parts.log.ends();
     const stopped = AbortSignal.any([signal, this.stopping.signal]);
-    while (ends.some(({ partition, next }) => this.at(partition) < next)) await this.progress.wait(stopped);
+    while (ends.some(({ partition, next }) => this.at(partition) < next))
+      await this.parts.writer.progress.wait(stopped);
   }
 
   diskBytes(): Promise<number> {
-    return this.store.diskBytes();
+    return this.parts.store.diskBytes();
   }
 
   close(): Promise<void> {
@@ -331,8 +340,8 @@ class RocksDbIndex implements Index {
 
   private async closeOnce(): Promise<void> {
     this.stopping.abort(new FleetlogError('FLEETLOG_INTERRUPTED', 'The index was closed.'));
-    await this.running;
-    await this.store.close();
+    await this.parts.writer.stop();
+    await this.parts.store.close();
   }
 
   private async segments(
@@ -345,7 +354,7 @@ class RocksDbIndex implements Index {
       segments.push(decodeJson<Segment>(value));
     }
     const isCorrected = times === 'corrected' && segments.some(({ boot }) => boot !== '');
-    const boots = isCorrected ? await this.bootCache.corrected(gateway) : undefined;
+    const boots = isCorrected ? await this.parts.timelines.corrected(gateway) : undefined;
     return segments.map((segment) => {
       const boot = boots?.get(segment.boot);
       return { segment, correction: boot && new TimeCorrection(boot.timeline, segment.wallOffsetUs) };
@@ -362,7 +371,7 @@ class RocksDbIndex implements Index {
     const first = correction ? correction.originalUs(fromUs) - roundingUs : fromUs;
     const end = correction ? correction.originalUs(toUs) + roundingUs : toUs;
     const keys = batchKeys(gateway, stream, segment, first - longestUs, end);
-    for await (const page of storePages(this.store, keys, { limit: batchesPerPage })) {
+    for await (const page of storePages(this.parts.store, keys, { limit: batchesPerPage })) {
       const found: BatchFacts[] = [];
       for (const entry of page) {
         const facts = open(entry);
@@ -401,21 +410,11 @@ class RocksDbIndex implements Index {
   }
 
   private at(partition: number): number {
-    return this.indexers[partition].checkpoint.next;
+    return this.parts.writer.checkpoints[partition].next;
   }
 
   private async *pages(range: KeyRange): AsyncIterable<StoreEntry> {
-    for await (const page of storePages(this.store, range, { limit: pageEntries })) yield* page;
-  }
-
-  /** Without it a loss of power costs the work of indexing since the last table file, nothing else. */
-  private async syncNowAndThen(): Promise<void> {
-    const { clock, logger } = this.options;
-    const { signal } = this.stopping;
-    while (!signal.aborted) {
-      await clock.sleep(syncEveryMs, signal).catch(() => {}); // the loop looks at the signal
-      await this.store.sync().catch((error: unknown) => logger.warn({ error }, 'the index was not synced'));
-    }
+    for await (const page of storePages(this.parts.store, range, { limit: pageEntries })) yield* page;
   }
 }
 

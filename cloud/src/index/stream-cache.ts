@@ -2,7 +2,7 @@ import type { OrderedStore } from '@fleetlog/shared/store';
 import { decodeJson } from './json-value.js';
 import { decodeChanges, type MinuteChanges } from './changes.js';
 import type { NumberedContext } from './facts.js';
-import { decodeIdSet, idSetsMax } from './id-sets.js';
+import { decodeIdSet, idSetsMax, type IdSet } from './id-sets.js';
 import { contextKey, epochKey, idSetKey, segmentKey, streamPrefix } from './keys.js';
 import type { Segment } from './segments.js';
 import { emptySummary } from './summary.js';
@@ -21,6 +21,8 @@ export interface StreamState {
   contexts: Map<string, NumberedContext>;
   /** Number by name. */
   idSets: Map<string, number>;
+  /** Of the batch that came last. */
+  lastIdSet: IdSet | undefined;
   /** By segment and minute. */
   changes: Map<string, KeyedChanges>;
   /** Whether the store has no others than these: then none needs to be looked for. */
@@ -65,6 +67,7 @@ export class StreamCache {
       segments: new Map(),
       contexts: new Map(),
       idSets: new Map(),
+      lastIdSet: undefined,
       changes: new Map(),
       hasAllChanges: stored === undefined,
     };

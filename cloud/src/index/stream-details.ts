@@ -11,6 +11,12 @@ import type { KeyedChanges, StreamCache, StreamState } from './stream-cache.js';
 /** Twice a distance to the context's is written exactly. */
 const distanceMaxUs = 2 ** 51;
 
+function areEqual(a: Uint32Array, b: Uint32Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
 /** What a stream's batches refer to by number: found, or added to what is to be written. */
 export class StreamDetails {
   private readonly gateway: string;
@@ -47,6 +53,7 @@ export class StreamDetails {
   /** 0 where the set isn't kept. */
   async idSetFor(ids: Uint32Array): Promise<number> {
     const { gateway, stream, state } = this;
+    if (state.lastIdSet && areEqual(state.lastIdSet.ids, ids)) return state.lastIdSet.number;
     const name = idSetName(ids);
     if (name === undefined) return 0;
     let number = state.idSets.get(name);
@@ -60,6 +67,7 @@ export class StreamDetails {
       this.operations.push({ type: 'put', key: idSetKey(gateway, stream, name), value });
     }
     state.idSets.set(name, number);
+    state.lastIdSet = { number, ids };
     return number;
   }
 

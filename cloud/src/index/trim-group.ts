@@ -6,8 +6,8 @@ import {
   type StoreOperation,
 } from '@fleetlog/shared/store';
 import { readArrivals, type IndexedArrival } from './arrivals.js';
-import type { BootCache } from './boot-cache.js';
 import type { BootRecord } from './boot-record.js';
+import type { BootRecords } from './boot-records.js';
 import { encodeChanges, minutesOf, minuteUs } from './changes.js';
 import { lengthsOf } from './facts.js';
 import { put } from './group.js';
@@ -30,7 +30,7 @@ export class TrimGroup {
   constructor(
     private readonly store: OrderedStore,
     private readonly cache: StreamCache,
-    private readonly bootCache: BootCache,
+    private readonly bootRecords: BootRecords,
   ) {}
 
   /** Each stream once. What the index doesn't have (any more) is left out. Errors: those of the store. */
@@ -94,7 +94,7 @@ export class TrimGroup {
     }
     await this.store.write([...this.operations, more]);
     for (const state of this.states) this.cache.keep(state);
-    for (const { gateway } of this.boots.values()) this.bootCache.touched(gateway, true);
+    for (const { gateway } of this.boots.values()) this.bootRecords.touched(gateway, true);
   }
 
   private forget(key: Uint8Array): void {
@@ -220,7 +220,7 @@ export class TrimGroup {
 
   private async leaveBoot(gateway: string, boot: string, gone: readonly IndexedArrival[]): Promise<void> {
     const name = `${gateway}/${boot}`;
-    const record = this.boots.get(name)?.record ?? (await this.bootCache.record(gateway, boot));
+    const record = this.boots.get(name)?.record ?? (await this.bootRecords.record(gateway, boot));
     if (!record) return;
     record.batches -= gone.length;
     for (const { records } of gone) record.records -= records;

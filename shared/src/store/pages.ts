@@ -5,7 +5,7 @@ import type { KeyRange, OrderedStore, StoreEntry } from './store.js';
  * has seen enough, holds nothing.
  */
 export async function* storePages(
-  store: OrderedStore,
+  store: Pick<OrderedStore, 'entries'>,
   { gte, lt }: KeyRange,
   { limit, reverse = false, keysOnly = false }: { limit: number; reverse?: boolean; keysOnly?: boolean },
 ): AsyncGenerator<StoreEntry[]> {

@@ -18,10 +18,14 @@ export class WalSync {
   ) {}
 
   async sync(): Promise<void> {
+    if (this.handle) {
+      // At once: where the name is still that of the log that is open, what was written before is in it, or before it.
+      const [current] = await Promise.all([this.currentLog(), this.handle.datasync()]);
+      if (logNumber(basename(current)) === this.syncedUpTo) return;
+    }
     for (let gone = ''; ;) {
       const name = basename(await this.currentLog());
       const number = logNumber(name);
-      if (this.handle && number === this.syncedUpTo) return this.handle.datasync();
       for (const other of await readdir(this.folder)) {
         const n = logNumber(other);
         if (n >= this.syncedUpTo && n >= 0 && n < number) await this.syncFile(other);

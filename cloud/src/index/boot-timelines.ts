@@ -4,42 +4,28 @@ import type { Clock } from '@fleetlog/shared/util';
 import { correctBoots, type CorrectedBoot } from '../time/boots.js';
 import type { BootRecord } from './boot-record.js';
 import { decodeJson } from './json-value.js';
-import { bootKey, bootPrefix, pointPrefix } from './keys.js';
+import { bootPrefix, pointPrefix } from './keys.js';
 
 const gatewaysMax = 1024;
-/** Records of boots that batches came of lately, one for each gateway. */
-const recordsMax = 32_768;
 /** Points of one boot that are looked at; one comes every ten minutes at most. */
 const pointsMax = 16_384;
 /** A boot that goes on makes timelines stale, which only matters to the boots around it. */
 const staleUsMax = 2_000_000;
 
 /** Boots of a gateway with their timelines, kept until something about them changes. Memory is bounded. */
-export class BootCache {
+export class BootTimelines {
   private readonly gateways = new Map<string, { boots: Promise<Map<string, CorrectedBoot>>; atUs: number }>();
   private readonly grown = new Set<string>();
-  private readonly records = new Map<string, BootRecord>();
 
   constructor(
-    private readonly store: OrderedStore,
+    private readonly store: Pick<OrderedStore, 'entries'>,
     private readonly clock: Clock,
   ) {}
 
-  /** A record of its own that the caller may change. */
-  async record(gateway: string, boot: string): Promise<BootRecord | undefined> {
-    const known = this.records.get(gateway);
-    if (known?.boot === boot) return { ...known };
-    const stored = await this.store.get(bootKey(gateway, boot));
-    return stored && decodeJson<BootRecord>(stored);
-  }
-
-  /** After a write: `changed` where more than the length of a boot did; `record` as it was written, if it was. */
-  touched(gateway: string, changed: boolean, record?: BootRecord): void {
+  /** After a write: `changed` where more than the length of a boot did. */
+  touched(gateway: string, changed: boolean): void {
     if (changed) this.gateways.delete(gateway);
-    else this.grown.add(gateway);
-    if (this.records.size >= recordsMax) this.records.clear();
-    if (record) this.records.set(gateway, record);
-    else this.records.delete(gateway);
+    else if (this.gateways.has(gateway)) this.grown.add(gateway);
   }
 
   /** By boot, in their order. */
