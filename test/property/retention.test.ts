@@ -155,7 +155,7 @@ class Kit {
   readonly model = new Model();
   readonly clock = new FakeClock(baseUs);
   /** The index sleeps only between syncs, which don't matter here. */
-  private readonly indexClock = Object.assign(new FakeClock(), { endlessMs: 0 });
+  private readonly indexClock = Object.assign(new FakeClock(), { endlessMs: 1000 });
   log!: Log;
   index!: Index;
   retention!: Retention;
