@@ -231,7 +231,7 @@ describe('the physics of a simulated vehicle', function () {
 
   it('has a weak cell whose resistance grows: the energy balance holds, the battery is warmer, the road the same', () => {
     const { create: build } = physicalKindOf('electric-car')!;
-    const [sound, weak] = [build(3), build(3, undefined, 'weak-cell')];
+    const [sound, weak] = [build(3), build(3, { failing: 'weak-cell' })];
     const spreads: number[] = [];
     for (let minute = 1; minute <= 20; minute++) {
       for (const vehicle of [sound, weak]) vehicle.advanceTo(minute * 60e6);
@@ -259,7 +259,7 @@ describe('the physics of a simulated vehicle', function () {
 
   it('gets hotter as its coolant leaks, and no joule is lost for it', () => {
     const { create: build } = physicalKindOf('truck')!;
-    const [sound, leaks] = [build(3), build(3, undefined, 'coolant-leak')];
+    const [sound, leaks] = [build(3), build(3, { failing: 'coolant-leak' })];
     for (const vehicle of [sound, leaks]) vehicle.advanceTo(1800e6);
     const [coolC, hotC] = [sound, leaks].map(({ values }) => values[q.coolantTemperature]);
     assert.ok(hotC > coolC + 1, `${coolC} and ${hotC} °C`);

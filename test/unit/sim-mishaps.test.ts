@@ -109,10 +109,10 @@ describe('what goes wrong in a scenario', () => {
     const passages = timelineOf(plan).filter(({ gateway }) => gateway === car.gateway);
     assert.equal(passages.length, 2);
     for (const { atUs, isUp } of passages) {
-      const vehicle = physicalKindOf(car.kind)!.create(car.seed, car.tunnels);
+      const vehicle = physicalKindOf(car.kind)!.create(car.seed, car);
       vehicle.advanceTo(atUs);
       assert.equal(vehicle.tunnel, !isUp);
-      const before = physicalKindOf(car.kind)!.create(car.seed, car.tunnels);
+      const before = physicalKindOf(car.kind)!.create(car.seed, car);
       before.advanceTo(atUs - 200_000);
       assert.equal(before.tunnel, isUp);
     }

@@ -70,6 +70,16 @@ describe('a scenario', () => {
       good.replace('generic', 'truck, failing: weak-cell'),
       /"vehicles\.car\.failing": a truck vehicle has no weak-cell; its part that can fail is coolant-leak/,
     ],
+    [
+      'a way of driving that nobody has',
+      good.replace('generic', 'truck, driving: nedc'),
+      /driving" must be a driving: town, wltc, udds/,
+    ],
+    [
+      'a cycle for a kind without physics',
+      good.replace('generic', 'generic, driving: wltc'),
+      /"vehicles\.car\.driving": a generic vehicle has no physics/,
+    ],
     ['a bad name', good.replace('town', 'Town Hall'), /"name" must be a name of a–z/],
     ['a bad gateway name', good.replace('car:', 'Car:'), /unknown key "vehicles\.Car"/],
     ['a speed of 0', `${good}speed: 0\n`, /"speed" must be a factor above 0, or max/],
@@ -194,7 +204,7 @@ describe('a ledger', () => {
     assert.equal(first.streams[0].minutes.length, 2);
   });
 
-  it('says which part is failing, so that the same can be said again', async () => {
+  it('says how it drives and which part is failing, so that the same can be said again', async () => {
     await using folder = await tempFolder('ledger');
     const vehicle = {
       gateway: 'car',
@@ -202,14 +212,17 @@ describe('a ledger', () => {
       seed: 5,
       fixRateHz: 1,
       failing: 'weak-cell',
+      driving: 'udds',
     } as const;
     const [bus] = streamsOf(vehicle.kind);
     const record = (one: Parameters<typeof recordStream>[0]) =>
       recordStream(one, bus, speechOf(one, startUs, 10e6), join(folder.path, 'can0'));
     const entry = await record(vehicle);
     const { failing, ...sound } = vehicle;
+    const { driving, ...anywhere } = vehicle;
     assert.equal(entry.failing, failing);
-    assert.notDeepEqual((await record(sound)).minutes, entry.minutes);
+    assert.equal(entry.driving, driving);
+    for (const other of [sound, anywhere]) assert.notDeepEqual((await record(other)).minutes, entry.minutes);
     const again = [...bus.speak(speechOf(entry, startUs, 10e6))].map((chunk) => Buffer.from(chunk));
     assert.deepEqual(
       again,

@@ -10,6 +10,7 @@ import { streamVehicle } from './stream.js';
 import { loadFirmware } from '../scenario/firmware.js';
 import { kindNames } from '../vehicle/kinds.js';
 import type { Firmware } from '../vehicle/firmware.js';
+import { drivings, type Driving } from '../vehicle/physics/driving.js';
 import { failingParts, type FailingPart } from '../vehicle/physics/failing.js';
 import type { Stretch } from '../vehicle/stretches.js';
 import {
@@ -25,7 +26,12 @@ import {
   type SpokenFormat,
 } from './values.js';
 
-interface DriveOptions {
+interface SetupOptions {
+  failing?: FailingPart;
+  driving?: Driving;
+}
+
+interface DriveOptions extends SetupOptions {
   seed: number;
   kind: string;
   firmware?: string;
@@ -37,13 +43,12 @@ interface DriveOptions {
   fixRate: number;
 }
 
-interface StreamOptions {
+interface StreamOptions extends SetupOptions {
   seed: number;
   kind: string;
   tunnel?: Stretch[];
   lap?: number;
   firmware?: string;
-  failing?: FailingPart;
   format: SpokenFormat;
   interface: string;
   rate: number;
@@ -66,6 +71,7 @@ export function simCommand(): Command {
     'fleetlog-sim drive --seed 7 --duration 60s --can drive.candump --gps drive.nmea',
     'fleetlog-sim drive --duration 10min --start 2026-03-01T08:00:00Z --can drive.candump --rate 1.9',
     'fleetlog-sim drive --kind truck --duration 1h --can truck.candump',
+    'fleetlog-sim drive --kind electric-car --driving wltc --duration 30min --can wltc.candump',
   ])
     .option('--seed <n>', 'which vehicle and drive, a whole number', parseSeed, 1)
     .addOption(kindOption())
@@ -81,6 +87,8 @@ export function simCommand(): Command {
       1,
     )
     .option('--fix-rate <hz>', 'GPS fixes per second, 1 to 10', parseFixRate, 1)
+    .addOption(failingOption())
+    .addOption(drivingOption())
     .action((options: DriveOptions) =>
       recordDrive({ ...options, firmware: firmwareOf(options) }, systemClock),
     );
@@ -119,9 +127,8 @@ export function simCommand(): Command {
       1000,
     )
     .option('--tunnel <from-to>', 'a stretch without satellites, as 250m-450m; several times', parseStretch)
-    .addOption(
-      new Option('--failing <part>', 'a part of it that gets worse as it drives').choices(failingParts),
-    )
+    .addOption(failingOption())
+    .addOption(drivingOption())
     .option('--lap <length>', 'the tunnels come again after so much road, as 2000m', parseLap)
     .action((options: StreamOptions) =>
       streamVehicle(
@@ -165,6 +172,15 @@ export function simCommand(): Command {
 
 const kindOption = (what = 'kind of vehicle; its frames mean what `fleetlog-sim database` says'): Option =>
   new Option('--kind <kind>', what).choices(kindNames).default('generic');
+
+const failingOption = (): Option =>
+  new Option('--failing <part>', 'a part of it that gets worse as it drives').choices(failingParts);
+
+const drivingOption = (): Option =>
+  new Option(
+    '--driving <how>',
+    'in towns only, or a published cycle again and again, on a flat road (default: anywhere)',
+  ).choices(drivings);
 
 const firmwareOption = (): Option =>
   new Option(

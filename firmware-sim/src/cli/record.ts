@@ -5,9 +5,10 @@ import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
 import type { Clock } from '@fleetlog/shared/util';
 import { candumpText } from '../vehicle/can-bus.js';
 import type { Firmware } from '../vehicle/firmware.js';
-import { streamsOf, type VehicleStream } from '../vehicle/kinds.js';
+import { checkSetup } from './setup.js';
+import { streamsOf, type VehicleSetup, type VehicleStream } from '../vehicle/kinds.js';
 
-export interface RecordOptions {
+export interface RecordOptions extends Pick<VehicleSetup, 'failing' | 'driving'> {
   seed: number;
   kind: string;
   firmware: Firmware | undefined;
@@ -24,7 +25,8 @@ export interface RecordOptions {
 
 /** `fleetlog-sim drive`. Errors: FLEETLOG_USAGE. */
 export async function recordDrive(options: RecordOptions, clock: Clock): Promise<void> {
-  const { seed, kind, firmware, can, gps, rate, fixRate: fixRateHz } = options;
+  const { seed, kind, firmware, failing, driving, can, gps, rate, fixRate: fixRateHz } = options;
+  checkSetup(kind, options);
   if (can === undefined && gps === undefined) {
     throw new FleetlogError('FLEETLOG_USAGE', 'Say what to write: --can FILE, --gps FILE, or both.');
   }
@@ -35,7 +37,15 @@ export async function recordDrive(options: RecordOptions, clock: Clock): Promise
     );
   }
   const { start: startUs = clock.nowUs(), duration: durationUs = 60e6 } = options;
-  const speech = { seed, startUs, durationUs, fixRateHz, ...(firmware && { firmware }) };
+  const speech = {
+    seed,
+    startUs,
+    durationUs,
+    fixRateHz,
+    ...(firmware && { firmware }),
+    ...(failing && { failing }),
+    ...(driving && { driving }),
+  };
   const said = (format: VehicleStream['format']): Iterable<Uint8Array | string> =>
     streamsOf(kind)
       .find((stream) => stream.format === format)

@@ -7,9 +7,11 @@ import { GpsReceiver } from '../vehicle/gps.js';
 import { Imu } from '../vehicle/imu.js';
 import { VehicleBus } from '../vehicle/ecu/bus.js';
 import type { Firmware } from '../vehicle/firmware.js';
-import { failureOf, physicalKindOf } from '../vehicle/kinds.js';
+import { physicalKindOf } from '../vehicle/kinds.js';
+import { checkSetup } from './setup.js';
 import { inEachLap, type Stretch } from '../vehicle/stretches.js';
 import { UbloxReceiver } from '../vehicle/ublox.js';
+import type { Driving } from '../vehicle/physics/driving.js';
 import type { FailingPart } from '../vehicle/physics/failing.js';
 import { openPort } from '../ports/port.js';
 import type { SpokenFormat } from './values.js';
@@ -28,6 +30,7 @@ export interface StreamOptions {
   fixRateHz: number;
   sensorRateHz: number;
   failing?: FailingPart;
+  driving?: Driving;
   /** A port in the place of the output. */
   to?: string;
 }
@@ -82,13 +85,13 @@ function checkPort({ to = '', format }: StreamOptions): void {
 }
 
 /** The vehicle of `CanBus` has no road, and an inertial sensor is mounted in that one only. Errors: FLEETLOG_USAGE. */
-function checkKind({ kind, format, tunnels, lapM, failing }: StreamOptions): void {
+function checkKind(options: StreamOptions): void {
+  const { kind, format, tunnels, lapM } = options;
   const hasPhysics = physicalKindOf(kind) !== undefined;
   if (hasPhysics && format === 'imu') {
     throw new FleetlogError('FLEETLOG_USAGE', `--format imu is of --kind generic, not ${kind}.`);
   }
-  const wrong = failing && failureOf(kind, failing);
-  if (wrong) throw new FleetlogError('FLEETLOG_USAGE', `--failing ${failing}: ${wrong}.`);
+  checkSetup(kind, options);
   if (!hasPhysics && (tunnels.length > 0 || lapM !== undefined)) {
     throw new FleetlogError('FLEETLOG_USAGE', `--tunnel and --lap need a --kind with a road, not ${kind}.`);
   }
@@ -108,7 +111,7 @@ function speaker(options: StreamOptions, startUs: number): Speaker {
       const bus = new CanBus({ ...options, startUs });
       return { next: (elapsedUs) => bus.next(elapsedUs) };
     }
-    const bus = new VehicleBus(physical.create(seed, undefined, options.failing), physical.network, {
+    const bus = new VehicleBus(physical.create(seed, options), physical.network, {
       ...options,
       startUs,
     });
@@ -121,11 +124,10 @@ function speaker(options: StreamOptions, startUs: number): Speaker {
     const imu = new Imu({ seed: options.seed, rateHz: options.sensorRateHz });
     return { next: (elapsedUs) => imu.next(elapsedUs) };
   }
-  const motion = physical?.create(
-    seed,
-    lapM === undefined ? tunnels : inEachLap(tunnels, lapM),
-    options.failing,
-  );
+  const motion = physical?.create(seed, {
+    ...options,
+    tunnels: lapM === undefined ? tunnels : inEachLap(tunnels, lapM),
+  });
   const Receiver = options.format === 'ubx' ? UbloxReceiver : GpsReceiver;
   const receiver = new Receiver({ ...options, startUs, ...(motion && { motion }) });
   return { next: (elapsedUs) => receiver.next(elapsedUs) };

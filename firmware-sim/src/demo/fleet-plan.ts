@@ -3,7 +3,7 @@ import { mkdir, open, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
-import { LAP_M, TUNNEL } from './town.js';
+import { LAP_M, TOWN_DRIVING, TUNNEL } from './town.js';
 
 /** A gateway of the demo, with its configuration written. */
 export interface PlannedGateway {
@@ -64,6 +64,7 @@ export async function planVehicles(dataFolder: string, urls: readonly string[]):
   return Promise.all(
     demoVehicles.map(async ({ gateway: id, kind, seed, what, fixRateHz, speaks, maxAge }, i) => {
       const stream = [process.execPath, simBin, 'stream', '--seed', String(seed), '--kind', kind];
+      if (kind !== 'generic') stream.push('--driving', TOWN_DRIVING);
       const tunnel = ['--tunnel', `${TUNNEL.fromM}m-${TUNNEL.toM}m`, '--lap', `${LAP_M}m`];
       const streams = {
         can0: {

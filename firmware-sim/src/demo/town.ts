@@ -5,6 +5,8 @@ import type { PhysicalVehicle } from '../vehicle/physics/vehicle.js';
 /** The road round the town, and the tunnel on it. */
 export const LAP_M = 2000;
 export const TUNNEL = { fromM: 300, toM: 700 } as const;
+/** All that have a road drive so. */
+export const TOWN_DRIVING = 'town';
 
 /** Where a vehicle of the demo is. */
 export interface Place {
@@ -26,7 +28,7 @@ export class TownLink implements AsyncDisposable {
     private readonly proxy: LinkProxy,
     { kind, seed }: { kind: string; seed: number },
   ) {
-    this.twin = physicalKindOf(kind)?.create(seed);
+    this.twin = physicalKindOf(kind)?.create(seed, { driving: TOWN_DRIVING });
   }
 
   /** Errors: those of a listening socket. */

@@ -37,7 +37,7 @@ export function timelineOf(plan: FleetPlan): Happening[] {
 /** When a vehicle drives into and out of stretches of its road. */
 function passages(vehicle: PlannedVehicle, stretches: readonly Stretch[], durationUs: number): Happening[] {
   const { departsUs, lastsUs } = vehicle.trip ?? { departsUs: 0, lastsUs: durationUs };
-  const alwaysOn = physicalKindOf(vehicle.kind)!.create(vehicle.seed, undefined, vehicle.failing);
+  const alwaysOn = physicalKindOf(vehicle.kind)!.create(vehicle.seed, vehicle);
   const ignition = vehicle.firmware?.ignition;
   const drive = ignition ? new Ignition(alwaysOn, ignition) : alwaysOn;
   const found: Happening[] = [];

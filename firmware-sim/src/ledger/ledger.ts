@@ -4,9 +4,13 @@ import { writeFile } from 'node:fs/promises';
 import { Type, type Static } from '@fleetlog/shared/schema';
 import { checkConfig } from '@fleetlog/shared/config';
 import { FleetlogError, systemCode } from '@fleetlog/shared/errors';
+import { drivings } from '../vehicle/physics/driving.js';
 import { failingParts } from '../vehicle/physics/failing.js';
 
 const Count = Type.Integer({ minimum: 0 });
+
+const oneOf = <const T extends string>(names: readonly T[]) =>
+  Type.Unsafe<T>(Type.Union(names.map((name) => Type.Literal(name))));
 
 const StretchRecord = Type.Object({ fromM: Type.Number(), toM: Type.Number() });
 
@@ -46,7 +50,8 @@ const StreamEntry = Type.Object({
   fixRateHz: Type.Number(),
   tunnels: Type.Optional(Type.Array(StretchRecord)),
   firmware: Type.Optional(FirmwareRecord),
-  failing: Type.Optional(Type.Union([Type.Literal(failingParts[0]), Type.Literal(failingParts[1])])),
+  failing: Type.Optional(oneOf(failingParts)),
+  driving: Type.Optional(oneOf(drivings)),
   /** When it departed, µs after the start, and how long it drove; absent where it did so all the time. */
   trip: Type.Optional(Type.Object({ departsUs: Count, lastsUs: Count })),
   records: Count,

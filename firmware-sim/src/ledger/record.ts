@@ -6,11 +6,14 @@ import type { SpeechOptions, VehicleStream } from '../vehicle/kinds.js';
 import { linesOf, MinuteDigest, minutesOf } from './minutes.js';
 import type { StreamEntry } from './ledger.js';
 
-type SpokenAs = Pick<PlannedVehicle, 'seed' | 'fixRateHz' | 'tunnels' | 'firmware' | 'failing' | 'trip'>;
+type SpokenAs = Pick<
+  PlannedVehicle,
+  'seed' | 'fixRateHz' | 'tunnels' | 'firmware' | 'failing' | 'driving' | 'trip'
+>;
 
 /** What one stream of a vehicle says, again and again the same. `startUs`, `durationUs`: of the scenario. */
 export const speechOf = (
-  { seed, fixRateHz, tunnels, firmware, failing, trip }: SpokenAs,
+  { seed, fixRateHz, tunnels, firmware, failing, driving, trip }: SpokenAs,
   startUs: number,
   durationUs: number,
 ): SpeechOptions => ({
@@ -21,6 +24,7 @@ export const speechOf = (
   ...(tunnels && { tunnels }),
   ...(firmware && { firmware }),
   ...(failing && { failing }),
+  ...(driving && { driving }),
 });
 
 /** Writes what a stream says into a file, and sums it up for the ledger. Memory doesn't depend on its length. */
@@ -41,7 +45,7 @@ export async function recordStream(
   }
   file.end();
   await written;
-  const { gateway, kind, seed, fixRateHz, tunnels, firmware, failing, trip } = vehicle;
+  const { gateway, kind, seed, fixRateHz, tunnels, firmware, failing, driving, trip } = vehicle;
   const minutes = digest
     .finish()
     .map(({ minute, records, hash }): StreamEntry['minutes'][number] => [minute, records, hash]);
@@ -52,6 +56,7 @@ export async function recordStream(
     ...(tunnels && { tunnels }),
     ...(firmware && { firmware }),
     ...(failing && { failing }),
+    ...(driving && { driving }),
     ...(trip && { trip }),
   };
   return { gateway, stream, format, ...made, records: digest.records, minutes };

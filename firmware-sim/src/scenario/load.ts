@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { checkConfig, durationMs, readYaml } from '@fleetlog/shared/config';
 import { FleetlogError } from '@fleetlog/shared/errors';
 import { failureOf, physicalKindOf } from '../vehicle/kinds.js';
+import type { Driving } from '../vehicle/physics/driving.js';
 import type { FailingPart } from '../vehicle/physics/failing.js';
 import type { Firmware } from '../vehicle/firmware.js';
 import { Prng } from '../vehicle/prng.js';
@@ -37,6 +38,7 @@ export interface PlannedVehicle {
   tunnels?: Stretch[];
   firmware?: Firmware;
   failing?: FailingPart;
+  driving?: Driving;
   /** When it departs, µs after the start, and how long it drives; absent where it does so all the time. */
   trip?: Trip;
 }
@@ -97,7 +99,7 @@ function planFleet(scenario: Scenario, source: string): FleetPlan {
     throw refused(source, '"trip" goes with real time and virtual time ("speed": 1 or max) only');
   }
   const vehicles = Object.entries(scenario.vehicles).flatMap(
-    ([group, { kind, count, fixRate, trip, firmware, failing }]) =>
+    ([group, { kind, count, fixRate, trip, firmware, failing, driving }]) =>
       Array.from({ length: count }, (_, i): PlannedVehicle => {
         const gateway = count === 1 ? group : `${group}-${i + 1}`;
         return {
@@ -110,6 +112,7 @@ function planFleet(scenario: Scenario, source: string): FleetPlan {
             firmware: planFirmware(firmware, kind, `vehicles.${group}.firmware`, source),
           }),
           ...(failing !== undefined && { failing: failing as FailingPart }),
+          ...(driving !== undefined && { driving: driving as Driving }),
           ...(trip !== undefined && {
             trip: tripOf(trip, seedOf(seed, gateway), durationUs, `vehicles.${group}.trip`),
           }),
@@ -119,7 +122,9 @@ function planFleet(scenario: Scenario, source: string): FleetPlan {
   if (vehicles.length === 0 || vehicles.length > VEHICLES_MAX) {
     throw refused(source, `"vehicles" must be 1 to ${VEHICLES_MAX} in all, not ${vehicles.length}`);
   }
-  for (const [group, { kind, failing }] of Object.entries(scenario.vehicles)) {
+  for (const [group, { kind, failing, driving }] of Object.entries(scenario.vehicles)) {
+    if (driving !== undefined && !physicalKindOf(kind))
+      throw refused(source, `"vehicles.${group}.driving": a ${kind} vehicle has no physics`);
     const wrong = failing === undefined ? undefined : failureOf(kind, failing as FailingPart);
     if (wrong !== undefined) throw refused(source, `"vehicles.${group}.failing": ${wrong}`);
   }

@@ -3,6 +3,7 @@ import { Duration } from '@fleetlog/shared/config';
 import { FirmwareSchema } from './firmware.js';
 import { Stretches } from './road.js';
 import { kindNames } from '../vehicle/kinds.js';
+import { drivings } from '../vehicle/physics/driving.js';
 import { failingParts } from '../vehicle/physics/failing.js';
 
 const closed = { additionalProperties: false };
@@ -34,6 +35,9 @@ const VehicleSchema = Type.Object(
       Duration('How long each of them drives, from a time of its own on; default: all the time'),
     ),
     failing: Type.Optional(words(failingParts, 'failing part', 'What of it is failing slowly')),
+    driving: Type.Optional(
+      words(drivings, 'driving', 'How it drives: in towns only, or a published cycle; default: anywhere'),
+    ),
     fixRate: Type.Integer({
       minimum: 1,
       maximum: 10,

@@ -26,22 +26,29 @@ import {
 import { Combustion } from './physics/combustion.js';
 import { Electric } from './physics/electric.js';
 import { Doors, RefuseBody } from './physics/equipment.js';
+import type { Driving } from './physics/driving.js';
 import type { FailingPart } from './physics/failing.js';
+import type { Stretch } from './stretches.js';
 import { PhysicalVehicle } from './physics/vehicle.js';
 
 /** What a stream of a vehicle is made of. */
-export interface SpeechOptions {
+export interface SpeechOptions extends VehicleSetup {
   seed: number;
   /** Time of the drive's start, µs since the Unix epoch. */
   startUs: number;
   durationUs: number;
   fixRateHz: number;
-  /** Metres of its road without satellites; for kinds with a road. */
-  tunnels?: readonly { fromM: number; toM: number }[];
   /** For kinds with physics. */
   firmware?: Firmware;
-  /** For kinds with physics that have the part. */
+}
+
+/** How a vehicle with physics is set up; by default nothing of it. */
+export interface VehicleSetup {
+  /** Metres of its road without satellites. */
+  tunnels?: readonly Stretch[];
+  /** A part that it has. */
   failing?: FailingPart;
+  driving?: Driving;
 }
 
 /** One thing in a vehicle that speaks, and how a gateway hears it. */
@@ -55,7 +62,7 @@ export interface VehicleStream {
 /** A kind that is a model of a vehicle: what moves, and what its bus says of it. */
 interface PhysicalKind {
   network: NetworkSpec;
-  create: (seed: number, tunnels?: SpeechOptions['tunnels'], failing?: FailingPart) => PhysicalVehicle;
+  create: (seed: number, setup?: VehicleSetup) => PhysicalVehicle;
   /** The part that it has of those that can fail. */
   canFail: FailingPart;
 }
@@ -79,13 +86,12 @@ function physicalKind(
       {
         stream: 'can0',
         format: 'candump',
-        speak: (options) => busText(create(options.seed, undefined, options.failing), network, options),
+        speak: (options) => busText(create(options.seed, options), network, options),
       },
       {
         stream: 'gps0',
         format: 'lines',
-        speak: (options) =>
-          nmeaText({ ...options, motion: create(options.seed, options.tunnels, options.failing) }),
+        speak: (options) => nmeaText({ ...options, motion: create(options.seed, options) }),
       },
     ],
   };
@@ -102,38 +108,48 @@ const kinds: Record<string, VehicleKind> = {
   'combustion-car': physicalKind(
     'a passenger car with a petrol engine and six gears',
     combustionCar,
-    (seed, tunnels, failing) =>
-      new PhysicalVehicle(seed, carBody, (start) => new Combustion(petrolEngine, start, failing), tunnels),
+    (seed, setup = {}) =>
+      new PhysicalVehicle(
+        seed,
+        carBody,
+        (start) => new Combustion(petrolEngine, start, setup.failing),
+        setup,
+      ),
     'coolant-leak',
   ),
   'electric-car': physicalKind(
     'a passenger car with a battery, which wins back energy',
     electricCar,
-    (seed, tunnels, failing) =>
+    (seed, setup = {}) =>
       new PhysicalVehicle(
         seed,
         electricBody,
-        (start) => new Electric(electricDrive, start, failing),
-        tunnels,
+        (start) => new Electric(electricDrive, start, setup.failing),
+        setup,
       ),
     'weak-cell',
   ),
   truck: physicalKind(
     'a truck of 26 t that speaks J1939',
     truck,
-    (seed, tunnels, failing) =>
-      new PhysicalVehicle(seed, truckBody, (start) => new Combustion(dieselEngine, start, failing), tunnels),
+    (seed, setup = {}) =>
+      new PhysicalVehicle(
+        seed,
+        truckBody,
+        (start) => new Combustion(dieselEngine, start, setup.failing),
+        setup,
+      ),
     'coolant-leak',
   ),
   'city-bus': physicalKind(
     'a battery-electric city bus with doors and passengers',
     cityBus,
-    (seed, tunnels, failing) =>
+    (seed, setup = {}) =>
       new PhysicalVehicle(
         seed,
         busBody,
-        (start) => new Electric(busDrive, start, failing),
-        tunnels,
+        (start) => new Electric(busDrive, start, setup.failing),
+        setup,
         new Doors(seed, 3, 90, busBody.brakeForceMaxN),
       ),
     'weak-cell',
@@ -141,12 +157,12 @@ const kinds: Record<string, VehicleKind> = {
   'refuse-truck': physicalKind(
     'a refuse truck that weighs each bin',
     refuseTruck,
-    (seed, tunnels, failing) =>
+    (seed, setup = {}) =>
       new PhysicalVehicle(
         seed,
         refuseBody,
-        (start) => new Combustion(refuseEngine, start, failing),
-        tunnels,
+        (start) => new Combustion(refuseEngine, start, setup.failing),
+        setup,
         new RefuseBody(seed, 9000),
       ),
     'coolant-leak',
@@ -154,12 +170,12 @@ const kinds: Record<string, VehicleKind> = {
   'train-set': physicalKind(
     'a battery train set of three cars, CANopen',
     trainSet,
-    (seed, tunnels, failing) =>
+    (seed, setup = {}) =>
       new PhysicalVehicle(
         seed,
         trainBody,
-        (start) => new Electric(trainDrive, start, failing),
-        tunnels,
+        (start) => new Electric(trainDrive, start, setup.failing),
+        setup,
         new Doors(seed, 6, 240, trainBody.brakeForceMaxN),
       ),
     'weak-cell',

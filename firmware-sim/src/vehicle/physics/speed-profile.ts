@@ -21,7 +21,7 @@ const phases = [
 /**
  * The speed that a driver wants, as a function of time: like the standard cycles it is a sequence of short trips, each
  * from standstill over one or more speeds back to standstill, in a town, in the country or on a motorway. It is an
- * invention, not one of the published cycles.
+ * invention; `cycles.ts` has published ones.
  */
 export class SpeedProfile {
   /** m/s, at the time of the last `advance`. */

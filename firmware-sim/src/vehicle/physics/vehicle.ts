@@ -1,9 +1,11 @@
 import { Prng } from '../prng.js';
+import { isFlat, wantedSpeed, type Driving, type WantedSpeed } from './driving.js';
 import { LOOP_M, Road } from './road.js';
 import { quantity as q, quantityCount } from './quantities.js';
 import type { Equipment } from './equipment.js';
 import type { Powertrain, PowertrainStart } from './powertrain.js';
-import { SpeedProfile, type DrivingStyle } from './speed-profile.js';
+import type { DrivingStyle } from './speed-profile.js';
+import type { Stretch } from '../stretches.js';
 
 export interface BodyParameters {
   massKg: number;
@@ -43,7 +45,8 @@ export class PhysicalVehicle {
   eastM = 0;
   northM = 0;
   private readonly road: Road;
-  private readonly profile: SpeedProfile;
+  private readonly profile: WantedSpeed;
+  private readonly tunnels: readonly Stretch[];
   private readonly prng: Prng;
   private readonly startOdometerKm: number;
   private stepsDone = 0;
@@ -56,14 +59,15 @@ export class PhysicalVehicle {
     seed: number,
     private readonly body: BodyParameters,
     createPowertrain: (start: PowertrainStart) => Powertrain,
-    private readonly tunnels: readonly { fromM: number; toM: number }[] = [],
+    { tunnels = [], driving }: { tunnels?: readonly Stretch[]; driving?: Driving } = {},
     private readonly equipment?: Equipment,
   ) {
     this.prng = new Prng(seed, 10);
     const ambientC = this.prng.between(-6, 33);
     this.startOdometerKm = this.prng.between(2000, 190_000);
-    this.road = new Road(seed, body.hilliness);
-    this.profile = new SpeedProfile(seed, body.style);
+    this.tunnels = tunnels;
+    this.road = new Road(seed, isFlat(driving) ? 0 : body.hilliness);
+    this.profile = wantedSpeed(seed, body.style, driving);
     this.powertrain = createPowertrain({ prng: this.prng, ambientC, wheelRadiusM: body.wheelRadiusM });
     const { values } = this;
     values[q.ambientTemperature] = ambientC;
